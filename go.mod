@@ -1,0 +1,3 @@
+module github.com/databay-go/databay
+
+go 1.26

@@ -1,0 +1,137 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Partial is the error of a processor or an outlet that failed for some of the
+// records it was given: those at the indices of Failed. The rest is done. A
+// Partial without an index, or with one out of range, is a mistake of its
+// author and counts as a failure of all.
+type Partial struct {
+	Failed map[int]error
+}
+
+// Indices returns the failed indices in ascending order.
+func (p *Partial) Indices() []int { return slices.Sorted(maps.Keys(p.Failed)) }
+
+// Error names the first three failed records.
+func (p *Partial) Error() string {
+	const shown = 3
+	indices := p.Indices()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d failed", len(indices))
+	for n, i := range indices {
+		if n == shown {
+			fmt.Fprintf(&b, "; and %d more", len(indices)-shown)
+			break
+		}
+		sep := "; "
+		if n == 0 {
+			sep = ": "
+		}
+		fmt.Fprintf(&b, "%srecord %d: %v", sep, i, p.Failed[i])
+	}
+	return b.String()
+}
+
+// Unwrap returns the causes in the order of their indices.
+func (p *Partial) Unwrap() []error {
+	errs := make([]error, 0, len(p.Failed))
+	for _, i := range p.Indices() {
+		errs = append(errs, p.Failed[i])
+	}
+	return errs
+}
+
+// AsPartial returns the [Partial] that err is or wraps, or nil. It follows single
+// wrapping only: of errors joined, the others may mean more.
+func AsPartial(err error) *Partial {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if p, ok := err.(*Partial); ok {
+			return p
+		}
+	}
+	return nil
+}
+
+// Failures collects the failures of single records. The zero value is ready to
+// use.
+type Failures struct {
+	failed map[int]error
+}
+
+// Add notes that the record at index i failed because of err. A nil err is
+// nothing; of several errors of one record the first counts.
+func (f *Failures) Add(i int, err error) {
+	if err == nil {
+		return
+	}
+	if f.failed == nil {
+		f.failed = make(map[int]error)
+	}
+	if _, ok := f.failed[i]; !ok {
+		f.failed[i] = err
+	}
+}
+
+// Has reports whether a failure of the record at index i was noted.
+func (f *Failures) Has(i int) bool { return f.failed[i] != nil }
+
+// Err returns a [*Partial] of what was noted, or nil if nothing was.
+func (f *Failures) Err() error {
+	if len(f.failed) == 0 {
+		return nil
+	}
+	return &Partial{f.failed}
+}
+
+type permanentError struct{ err error }
+
+func (e *permanentError) Error() string { return e.err.Error() }
+func (e *permanentError) Unwrap() error { return e.err }
+
+// Permanent marks err as one that no repetition mends: the record is malformed,
+// the table does not exist. It returns nil for a nil err.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &permanentError{err}
+}
+
+// IsPermanent reports whether err, or anything it wraps, was marked with
+// [Permanent]. Of a [Partial] one permanent cause is enough.
+func IsPermanent(err error) bool {
+	_, ok := errors.AsType[*permanentError](err)
+	return ok
+}
+
+// RetryAfterError is an error whose cause will not go away before a time has
+// passed.
+type RetryAfterError struct {
+	After time.Duration // counted from when the error is returned
+	Err   error
+}
+
+func (e *RetryAfterError) Error() string {
+	return fmt.Sprintf("%v (retry after %v)", e.Err, e.After)
+}
+
+// Unwrap returns the cause.
+func (e *RetryAfterError) Unwrap() error { return e.Err }
+
+// RetryAfter marks err as one that asks for a pause: an outlet that answers
+// with it is not offered anything again before d has passed. It returns nil for
+// a nil err.
+func RetryAfter(d time.Duration, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &RetryAfterError{d, err}
+}

@@ -1,0 +1,155 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+)
+
+// Processor changes, filters or holds records on their way to the outlets.
+//
+// A link never calls a processor concurrently with itself. The context ends when
+// the link is stopped for good. The slice given and the payloads in it are
+// read-only (see the package documentation); the slice may not be kept, the
+// records may. The slice returned belongs to the caller; it may be the one that
+// was given, or a part of it. Process may be called with no records.
+//
+// A [*Partial] names the indices of the given records that failed; the returned
+// slice is then the result of the others. With any other error the returned
+// slice is ignored and all records count as failed. Failed records are given to
+// the processor again, before any others.
+//
+// A processor that keeps records until a later call is a [Holder]. One that keeps
+// them and is none is counted as having filtered them, and loses them in a
+// crash.
+//
+// Use [github.com/databay-go/databay/testkit.TestProcessor] to check an
+// implementation.
+type Processor interface {
+	Process(ctx context.Context, records []Record) ([]Record, error)
+}
+
+// ProcessorFunc is a function as a [Processor].
+type ProcessorFunc func(ctx context.Context, records []Record) ([]Record, error)
+
+// Process calls f.
+func (f ProcessorFunc) Process(ctx context.Context, records []Record) ([]Record, error) {
+	return f(ctx, records)
+}
+
+// Holder is a [Processor] that keeps records until a later call. It belongs to
+// one place of one link.
+type Holder interface {
+	// Holding says what is kept. It is called after every Process.
+	Holding() Holding
+
+	// Flush makes the next Process, perhaps of no records, release everything.
+	// It does nothing else.
+	Flush()
+}
+
+// Holding says what a [Holder] keeps.
+type Holding struct {
+	// Records is how many records it keeps.
+	Records int
+
+	// Span is how many records it was given since, and together with, the
+	// oldest one whose effect exists only in memory. Of a holder that releases
+	// in the order of arrival it equals Records; of one whose records are safe
+	// on disk it is 0.
+	Span int
+
+	// Wake is when it wants to be called with no records. Zero is never.
+	Wake time.Time
+}
+
+// Each returns a processor that calls f for every record by itself. A record for
+// which f fails fails alone.
+func Each(f func(ctx context.Context, r Record) (Record, error)) Processor {
+	return expand(func(ctx context.Context, out []Record, r Record) ([]Record, error) {
+		r, err := f(ctx, r)
+		if err != nil {
+			return out, err
+		}
+		return append(out, r), nil
+	})
+}
+
+// Map returns a processor that replaces every payload, a T, by what f makes of
+// it. A record for which f fails, or whose payload is no T, fails alone.
+func Map[T, U any](f func(T) (U, error)) Processor {
+	return expand(func(_ context.Context, out []Record, r Record) ([]Record, error) {
+		v, err := As[T](r)
+		if err != nil {
+			return out, err
+		}
+		u, err := f(v)
+		if err != nil {
+			return out, err
+		}
+		return append(out, r.With(u)), nil
+	})
+}
+
+// Filter returns a processor that lets those records pass whose payload, a T,
+// keep accepts. A record whose payload is no T fails alone.
+func Filter[T any](keep func(T) bool) Processor {
+	return expand(func(_ context.Context, out []Record, r Record) ([]Record, error) {
+		v, ok := r.Payload.(T)
+		if !ok {
+			_, err := As[T](r)
+			return out, err
+		}
+		if keep(v) {
+			out = append(out, r)
+		}
+		return out, nil
+	})
+}
+
+// FlatMap returns a processor that replaces every record by one record for each
+// value that f makes of its payload, a T. Metadata and inlet stay; an ID is
+// extended by a slash and the position among the values, from 0. A record for
+// which f fails, or whose payload is no T, fails alone.
+func FlatMap[T, U any](f func(T) ([]U, error)) Processor {
+	return expand(func(_ context.Context, out []Record, r Record) ([]Record, error) {
+		v, err := As[T](r)
+		if err != nil {
+			return out, err
+		}
+		values, err := f(v)
+		if err != nil {
+			return out, err
+		}
+		for i, u := range values {
+			part := r.With(u)
+			if r.id != "" {
+				part.id = r.id + "/" + strconv.Itoa(i)
+			}
+			out = append(out, part)
+		}
+		return out, nil
+	})
+}
+
+// expand is a processor that appends to out what becomes of one record.
+type expand func(ctx context.Context, out []Record, r Record) ([]Record, error)
+
+func (f expand) Process(ctx context.Context, records []Record) ([]Record, error) {
+	if len(records) == 0 {
+		return nil, nil
+	}
+	var failures Failures
+	out := make([]Record, 0, len(records))
+	for i, r := range records {
+		var err error
+		if out, err = f(ctx, out, r); err != nil {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				return nil, err
+			}
+			failures.Add(i, err)
+		}
+	}
+	return out, failures.Err()
+}
