@@ -1,0 +1,259 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/databay-go/databay/record"
+)
+
+// chain is a list of stages that records pass in order, of a link or of a lane.
+// One goroutine at a time runs it.
+//
+// At any moment before, during and after a call of user code it is in the state
+// that is right if that call fails: what a stage is given waits before it until
+// the stage has taken it. So whatever ends a call, nothing is lost.
+type chain struct {
+	stages []*stage
+	delta  delta // since it was last taken
+}
+
+// delta is how the account of a chain changed.
+type delta struct{ produced, filtered, held, stuck int64 }
+
+// stage is a processor, or all groupers of a link, and what waits before it.
+type stage struct {
+	op   Op
+	name string
+	proc record.Processor
+	hold record.Holder // nil if it keeps nothing
+
+	stuck   []record.Record // given to it, not taken
+	marks   []mark          // the barriers that have arrived, oldest first
+	taken   int64           // records taken since the start
+	holding record.Holding  // after its last call
+}
+
+// mark is a barrier and how many records arrived before it.
+type mark struct {
+	at int64
+	b  *barrier
+}
+
+func newStage(p record.Processor) *stage {
+	hold, _ := capability[record.Holder](p)
+	return &stage{op: OpProcess, name: nameOf(p), proc: p, hold: hold}
+}
+
+// stuck reports whether records wait before a stage.
+func (c *chain) stuck() bool {
+	return slices.ContainsFunc(c.stages, func(s *stage) bool { return len(s.stuck) > 0 })
+}
+
+// run gives records to the stages, what is stuck first, and returns what comes
+// out and the barriers that have passed, among them perhaps b, which follows the
+// records. Every failure is given to fail; it ends nothing but the way of its
+// records.
+func (c *chain) run(ctx context.Context, records []record.Record, b *barrier, fail func(*Error)) ([]record.Record, []*barrier) {
+	var barriers []*barrier
+	if b != nil {
+		barriers = append(barriers, b)
+	}
+	for _, s := range c.stages {
+		records, barriers = s.run(ctx, records, barriers, &c.delta, fail)
+	}
+	return records, barriers
+}
+
+func (s *stage) run(ctx context.Context, records []record.Record, barriers []*barrier, d *delta, fail func(*Error)) ([]record.Record, []*barrier) {
+	d.stuck += int64(len(records))
+	if len(s.stuck) == 0 {
+		s.stuck = records
+	} else {
+		s.stuck = append(slices.Clip(s.stuck), records...)
+	}
+	for _, b := range barriers {
+		s.mark(b)
+	}
+	var out []record.Record
+	if len(s.stuck) > 0 || s.hold != nil {
+		out = s.call(ctx, d, fail)
+	}
+	return out, s.pass(barriers[:0])
+}
+
+// mark notes that b has arrived. A barrier that arrives with nothing between it
+// and the one before makes that one superfluous.
+func (s *stage) mark(b *barrier) {
+	at := s.taken + int64(len(s.stuck))
+	if n := len(s.marks); n > 0 && s.marks[n-1].at == at && s.marks[n-1].b.absorb(b) {
+		s.marks[n-1].b = b
+		return
+	}
+	s.marks = append(s.marks, mark{at, b})
+}
+
+// pass appends to out the barriers that nothing holds back any more.
+func (s *stage) pass(out []*barrier) []*barrier {
+	if len(s.stuck) > 0 {
+		return out
+	}
+	n := 0
+	for n < len(s.marks) && s.marks[n].at <= s.taken-int64(s.holding.Span) {
+		out = append(out, s.marks[n].b)
+		n++
+	}
+	s.marks = slices.Delete(s.marks, 0, n)
+	return out
+}
+
+// call calls the processor with what waits before it and returns its result.
+func (s *stage) call(ctx context.Context, d *delta, fail func(*Error)) []record.Record {
+	given := s.stuck
+	var out []record.Record
+	failed := func(err error) {
+		fail(&Error{Op: s.op, Node: s.name, Records: len(given), Kept: true, Err: err})
+	}
+	err := guard(func() (err error) {
+		out, err = s.proc.Process(ctx, given)
+		return err
+	}, failed)
+	var rest []record.Record
+	if err != nil {
+		var wrong error
+		if rest, wrong = remainder(given, err); wrong != nil {
+			err = wrong
+		}
+		fail(&Error{Op: s.op, Node: s.name, Records: len(rest), Kept: true, Err: err})
+		if len(rest) == len(given) {
+			out = nil
+		}
+	}
+	holding := s.ask(fail)
+	took := len(given) - len(rest)
+	s.stuck = rest
+	s.taken += int64(took)
+	d.stuck -= int64(took)
+	change := int64(holding.Records - s.holding.Records)
+	s.holding = holding
+	d.held += change
+	if lost := int64(took) - int64(len(out)) - change; lost >= 0 {
+		d.filtered += lost
+	} else {
+		d.produced -= lost
+	}
+	return out
+}
+
+// ask returns what the stage holds. A holder that cannot say holds what it held
+// before; its span then covers everything, so that nothing is passed over.
+func (s *stage) ask(fail func(*Error)) record.Holding {
+	if s.hold == nil {
+		return record.Holding{}
+	}
+	holding := s.holding
+	failed := func(err error) {
+		fail(&Error{Op: s.op, Node: s.name, Err: fmt.Errorf("Holding: %w", err)})
+	}
+	err := guard(func() error {
+		h := s.hold.Holding()
+		if h.Records < 0 || h.Span < 0 {
+			return fmt.Errorf("Records is %d and Span is %d, want neither below 0", h.Records, h.Span)
+		}
+		holding = h
+		return nil
+	}, failed)
+	if err != nil {
+		failed(err)
+		holding.Span = int(s.taken) + len(s.stuck)
+	}
+	return holding
+}
+
+// flush tells the holders of the chain to release everything at their next call.
+func (c *chain) flush(fail func(*Error)) {
+	for _, s := range c.stages {
+		if s.hold == nil {
+			continue
+		}
+		failed := func(err error) { fail(&Error{Op: s.op, Node: s.name, Err: fmt.Errorf("Flush: %w", err)}) }
+		if err := guard(func() error { s.hold.Flush(); return nil }, failed); err != nil {
+			failed(err)
+		}
+	}
+}
+
+// empty takes out everything that waits before stages, and asks holders for what
+// they keep. It returns those records.
+func (c *chain) empty(ctx context.Context) (left []record.Record) {
+	ignore := func(*Error) {} // nothing can be done, and the account says what is left
+	c.flush(ignore)
+	for _, s := range c.stages {
+		left = append(left, s.stuck...)
+		s.stuck, s.marks, s.taken = nil, nil, 0
+		if s.hold != nil && s.holding.Records > 0 {
+			var out []record.Record
+			err := guard(func() (err error) {
+				out, err = s.proc.Process(ctx, nil)
+				return err
+			}, nil)
+			if err == nil || record.AsPartial(err) != nil {
+				left = append(left, out...)
+			}
+		}
+		s.holding = record.Holding{}
+	}
+	return left
+}
+
+// wake returns when the first holder wants to be called, or the zero time.
+func (c *chain) wake() (first time.Time) {
+	for _, s := range c.stages {
+		first = earlier(first, s.holding.Wake)
+	}
+	return first
+}
+
+func (c *chain) held() (n int) {
+	for _, s := range c.stages {
+		n += s.holding.Records
+	}
+	return n
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// remainder returns which of records are not done after err: with nil none, with
+// a Partial those it names, else all. A Partial that cannot be right is an error
+// of its own, and nothing is done.
+func remainder(records []record.Record, err error) (rest []record.Record, wrong error) {
+	if err == nil {
+		return nil, nil
+	}
+	p := record.AsPartial(err)
+	if p == nil {
+		return records, nil
+	}
+	if len(p.Failed) == 0 {
+		return records, errors.New("a Partial without an index, want those of the failed records")
+	}
+	rest = make([]record.Record, 0, len(p.Failed))
+	for _, i := range p.Indices() {
+		if i < 0 || i >= len(records) {
+			return records, fmt.Errorf("a Partial with index %d of %d records: %w", i, len(records), err)
+		}
+		if p.Failed[i] == nil {
+			return records, fmt.Errorf("a Partial with a nil error for record %d", i)
+		}
+		rest = append(rest, records[i])
+	}
+	return rest, nil
+}

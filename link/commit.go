@@ -1,0 +1,349 @@
+package link
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/state"
+)
+
+// barrier is the end of the pulls of one transfer. It follows their records
+// through processors and lanes, passes none that is failed, held or pending, and
+// carries what committing it writes.
+type barrier struct {
+	link    *Link
+	number  int64
+	due     time.Time
+	points  []point // of every inlet, at the end of the pulls
+	left    int     // lanes it has not passed; guarded by Link.mu
+	handed  bool    // it is in the lanes; set before they see it
+	settled bool    // left has become 0; guarded by Link.mu
+	value   []byte  // what commits it, if that was needed early
+}
+
+// point is where an inlet stands: its read position and the end of its window.
+type point struct {
+	name     string
+	position []byte
+	from     time.Time
+}
+
+// absorb makes b superfluous if newer can stand for it, and reports whether it
+// can: no lane has seen b, and there are no records between the two.
+func (b *barrier) absorb(newer *barrier) bool {
+	if b.handed {
+		return false
+	}
+	l := b.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.journal.order = slices.DeleteFunc(l.journal.order, func(o *barrier) bool { return o == b })
+	return true
+}
+
+// journal is how a link keeps its positions: what is committed and what is to be.
+type journal struct {
+	store  state.Store
+	key    string
+	writer string
+
+	// Guarded by Link.mu.
+	order     []*barrier // not committed, oldest first
+	newest    *barrier   // settled with all before it, not committed
+	waiting   int        // how many barriers newest stands for
+	unwritten *barrier   // the last one that said nothing but a number
+	running   bool       // a commit is being made
+	fenced    bool
+
+	// Of whoever is committing.
+	rev       int64
+	value     []byte           // as committed
+	points    map[string]point // as committed
+	delivered int64            // records delivered when it was committed
+	told      map[string][]byte
+}
+
+// stored is the value of a link in its store.
+type stored struct {
+	Writer string                `json:"writer"`
+	Number int64                 `json:"number"`
+	Due    time.Time             `json:"due"`
+	Inlets map[string]storedView `json:"inlets"`
+}
+
+type storedView struct {
+	Position []byte    `json:"position,omitempty"`
+	From     time.Time `json:"from,omitzero"`
+}
+
+// load reads the store and begins a new term of writing.
+func (j *journal) load(ctx context.Context) (stored, error) {
+	value, rev, err := j.store.Get(ctx, j.key)
+	if err != nil {
+		return stored{}, fmt.Errorf("read %q: %w", j.key, err)
+	}
+	s := stored{Number: -1}
+	if rev != 0 {
+		if err := json.Unmarshal(value, &s); err != nil {
+			return stored{}, fmt.Errorf("the value of %q is not one of a link: %w", j.key, err)
+		}
+	}
+	var id [8]byte
+	rand.Read(id[:]) // never fails
+	*j = journal{store: j.store, key: j.key, writer: hex.EncodeToString(id[:]), rev: rev, value: value}
+	j.points = make(map[string]point, len(s.Inlets))
+	for name, in := range s.Inlets {
+		j.points[name] = point{name, in.Position, in.From}
+	}
+	return s, nil
+}
+
+// encode returns the value that commits b. It is what encoding/json makes of a
+// stored, written by hand because every transfer needs one.
+func (j *journal) encode(b *barrier) []byte {
+	v := make([]byte, 0, max(128, len(j.value)+16))
+	v = append(v, `{"writer":"`...)
+	v = append(v, j.writer...)
+	v = append(v, `","number":`...)
+	v = strconv.AppendInt(v, b.number, 10)
+	v = append(v, `,"due":"`...)
+	v = b.due.AppendFormat(v, time.RFC3339Nano)
+	v = append(v, `","inlets":{`...)
+	first := true
+	for _, p := range b.points {
+		v = p.append(v, &first)
+	}
+	if len(j.points) > len(b.points) || !b.names(j.points) { // inlets that are not there at present
+		for _, name := range slices.Sorted(maps.Keys(j.points)) {
+			if !slices.ContainsFunc(b.points, func(p point) bool { return p.name == name }) {
+				v = j.points[name].append(v, &first)
+			}
+		}
+	}
+	return append(v, `}}`...)
+}
+
+func (b *barrier) names(points map[string]point) bool {
+	n := 0
+	for _, p := range b.points {
+		if _, ok := points[p.name]; ok {
+			n++
+		}
+	}
+	return n == len(points)
+}
+
+func (p point) append(v []byte, first *bool) []byte {
+	if !*first {
+		v = append(v, ',')
+	}
+	*first = false
+	name, _ := json.Marshal(p.name) // of a string it cannot fail
+	v = append(append(v, name...), `:{`...)
+	if len(p.position) > 0 {
+		v = append(v, `"position":"`...)
+		v = base64.StdEncoding.AppendEncode(v, p.position)
+		v = append(v, '"')
+		if !p.from.IsZero() {
+			v = append(v, ',')
+		}
+	}
+	if !p.from.IsZero() {
+		v = append(v, `"from":"`...)
+		v = p.from.AppendFormat(v, time.RFC3339Nano)
+		v = append(v, '"')
+	}
+	return append(v, '}')
+}
+
+// worth reports whether committing b would say something new.
+func (j *journal) worth(b *barrier, delivered int64) bool {
+	if j.delivered != delivered {
+		return true
+	}
+	for _, p := range b.points {
+		if !bytes.Equal(j.points[p.name].position, p.position) {
+			return true
+		}
+	}
+	return false
+}
+
+// write makes b the committed one by compare-and-swap. A lost or doubtful answer
+// is resolved by reading back.
+func (j *journal) write(ctx context.Context, b *barrier) error {
+	value := b.value
+	if value == nil {
+		value = j.encode(b)
+	}
+	const attempts = 3
+	var err error
+	for range attempts {
+		var rev int64
+		if rev, err = j.store.Put(ctx, j.key, value, j.rev); err == nil {
+			j.commit(b, value, rev)
+			return nil
+		}
+		found, rev, getErr := j.store.Get(ctx, j.key)
+		if getErr != nil {
+			return errors.Join(err, getErr)
+		}
+		switch {
+		case bytes.Equal(found, value): // written after all, or by an atomic outlet
+			j.commit(b, value, rev)
+			return nil
+		case rev == j.rev: // not written
+		case j.ours(found):
+			j.rev = rev
+		default:
+			return fmt.Errorf("%w: %q holds revision %d, this one's is %d", ErrFenced, j.key, rev, j.rev)
+		}
+	}
+	return err
+}
+
+// ours reports whether this writer wrote value in this term.
+func (j *journal) ours(value []byte) bool {
+	var s stored
+	return json.Unmarshal(value, &s) == nil && s.Writer == j.writer
+}
+
+func (j *journal) commit(b *barrier, value []byte, rev int64) {
+	j.rev, j.value = rev, value
+	for _, p := range b.points {
+		j.points[p.name] = p
+	}
+}
+
+// passed notes that b has passed one lane, and reports whether there is something
+// to commit. l.mu is held.
+func (l *Link) passed(b *barrier) bool {
+	if b.left--; b.left > 0 {
+		return false
+	}
+	b.settled = true
+	j := l.journal
+	for len(j.order) > 0 && j.order[0].settled {
+		j.newest = j.order[0]
+		j.waiting++
+		j.order = j.order[1:]
+	}
+	return j.newest != nil
+}
+
+func (j *journal) isFenced() bool { return j != nil && j.fenced }
+
+// commit writes the newest barrier that is settled with all before it, until there
+// is none. One goroutine at a time does it. last is true at a stop, when also
+// what would say nothing but a number is written.
+func (l *Link) commit(ctx context.Context, last bool) {
+	j := l.journal
+	for j != nil {
+		l.mu.Lock()
+		if last && j.newest == nil {
+			j.newest, j.unwritten = j.unwritten, nil
+		}
+		b := j.newest
+		if b == nil || j.running || j.fenced {
+			l.mu.Unlock()
+			return
+		}
+		waiting, delivered := j.waiting, l.delivered
+		j.running, j.newest, j.waiting = true, nil, 0
+		l.mu.Unlock()
+		ok := l.commitOne(ctx, b, delivered, waiting, last)
+		if !ok {
+			return
+		}
+	}
+}
+
+// commitOne writes b and tells inlets. If it fails, b is the newest again unless
+// there is a newer one.
+func (l *Link) commitOne(ctx context.Context, b *barrier, delivered int64, waiting int, last bool) (ok bool) {
+	j := l.journal
+	var failure *Error
+	defer func() {
+		l.mu.Lock()
+		j.running = false
+		if !ok && !j.fenced {
+			if j.newest == nil {
+				j.newest = b
+			}
+			j.waiting += waiting
+		}
+		l.idle.Broadcast()
+		l.mu.Unlock()
+		if failure != nil {
+			l.fail(failure)
+		}
+	}()
+	if !last && !j.worth(b, delivered) {
+		l.mu.Lock()
+		j.unwritten = b
+		l.mu.Unlock()
+		return true
+	}
+	failed := func(err error) {
+		failure = &Error{Op: OpState, Node: j.key, Number: b.number, Err: err}
+	}
+	if err := guard(func() error { return j.write(ctx, b) }, failed); err != nil {
+		if errors.Is(err, ErrFenced) {
+			l.mu.Lock()
+			j.fenced = true
+			l.mu.Unlock()
+		}
+		failed(err)
+		return false
+	}
+	j.delivered, j.unwritten = delivered, nil
+	ok = true
+	l.tell(ctx, b)
+	return ok
+}
+
+// tell tells the brokers among the inlets what is committed.
+func (l *Link) tell(ctx context.Context, b *barrier) {
+	j := l.journal
+	for _, s := range l.sources() {
+		if s.commit == nil {
+			continue
+		}
+		i := slices.IndexFunc(b.points, func(p point) bool { return p.name == s.name })
+		if i < 0 || bytes.Equal(b.points[i].position, j.told[s.name]) {
+			continue
+		}
+		position := b.points[i].position
+		failed := func(err error) {
+			l.fail(&Error{Op: OpCommit, Node: s.name, Number: b.number, Kept: true, Err: err})
+		}
+		if err := guard(func() error { return s.commit.Commit(ctx, position) }, failed); err != nil {
+			failed(err)
+			continue
+		}
+		if j.told == nil {
+			j.told = make(map[string][]byte)
+		}
+		j.told[s.name] = position
+	}
+}
+
+// early returns what committing b will write, for an atomic outlet to write it
+// first. l.mu is held and no commit is running.
+func (j *journal) early(b *barrier) *record.Commit {
+	if b.value == nil {
+		b.value = j.encode(b)
+	}
+	return &record.Commit{Key: j.key, Value: b.value, Revision: j.rev}
+}

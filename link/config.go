@@ -1,0 +1,285 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/databay-go/databay/inlet"
+	"github.com/databay-go/databay/outlet"
+	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/schedule"
+	"github.com/databay-go/databay/state"
+)
+
+// Config describes a link. [New] copies it. Inlets and one of Outlets or Lanes are
+// required; of every other field the zero value is a good default.
+type Config struct {
+	// Name names the link in updates, errors and reports, and keys its state. If
+	// empty, it is the tags joined by dots or, without tags, "link". A link with
+	// a State needs one. It must be unique in a planner.
+	Name string
+
+	// Tags are shown in the updates of the link.
+	Tags []string
+
+	// Inlets are pulled side by side. What they return is joined in their order.
+	Inlets []inlet.Inlet
+
+	// InletConcurrency bounds how many inlets are pulled at the same time. If
+	// zero, all are.
+	InletConcurrency int
+
+	// Processors are run in order on everything that was pulled.
+	Processors []record.Processor
+
+	// Groupers are run in order on what comes out of the processors. Each batch
+	// that comes out of them is pushed by itself. Without groupers there is one
+	// batch.
+	Groupers []record.Grouper
+
+	// Outlets are given every batch. It is the short form of Lanes: each outlet
+	// gets a lane with default values. Lanes come first if both are given.
+	Outlets []outlet.Outlet
+
+	// Lanes are the outlets with how each of them is served.
+	Lanes []Lane
+
+	// Schedule says when a planner transfers. It may be nil for a link that no
+	// planner gets.
+	Schedule schedule.Schedule
+
+	// SkipImmediate leaves out the first transfer that a planner makes when it
+	// starts.
+	SkipImmediate bool
+
+	// State keeps what is committed. If nil, links with an inlet that has a
+	// position keep it in memory, for as long as the Link is used.
+	State state.Store
+
+	// MaxUncommitted is how many transfers may wait in a lane, or for the store.
+	// With more, the link pulls nothing. Transfers that only a [record.Holder]
+	// keeps back do not count. If zero, 1,000; if -1, there is no bound.
+	MaxUncommitted int
+
+	// Isolation says which outlets get copies of the records.
+	Isolation Isolation
+
+	// PushEmpty makes a transfer that brings nothing push an empty batch. By
+	// default nothing is pushed then.
+	PushEmpty bool
+
+	// ShutdownTimeout bounds every Shutdown, that of Once too. If zero, 30 s; if
+	// -1, there is no bound.
+	ShutdownTimeout time.Duration
+
+	// OnError, if not nil, is called for every failure, one call at a time. It
+	// decides whether to go on, never what becomes of records: with nil the
+	// failure is settled; any other error is handed on, to the planner or to
+	// the caller of Once or Transfer.
+	OnError func(ctx context.Context, err *Error) error
+
+	// OnReport, if not nil, is called once for every transfer, in the order of
+	// their numbers and one call at a time, and once at the end of Shutdown.
+	OnReport func(ctx context.Context, report Report)
+}
+
+// Lane says how one outlet is served. It is no outlet itself.
+type Lane struct {
+	// Outlet is required.
+	Outlet outlet.Outlet
+
+	// Name names the lane in errors and reports. If empty, it is the outlet's,
+	// made unique by a number where needed.
+	Name string
+
+	// Processors are run once on every batch, before the lane's queue: what the
+	// outlet refuses is what came out of them.
+	Processors []record.Processor
+
+	// Timeout bounds every push: its context ends then. The lane waits for the
+	// push to return all the same. If zero or -1, there is no bound.
+	Timeout time.Duration
+
+	// Pending is how many records may wait for the outlet. With as many, the link
+	// pulls nothing. It is checked before a pull, so that one transfer may exceed
+	// it. If zero, 10,000; if -1, there is no bound.
+	Pending int
+}
+
+// Isolation says which outlets get copies of the records, so that none sees what
+// another does to them.
+type Isolation uint8
+
+const (
+	// Isolate shares records with outlets that are read-only, shares payloads
+	// that are plain values, and gives a copy of all else, made by a
+	// [record.Copier], with every offer.
+	Isolate Isolation = iota
+
+	// CopyAlways gives copies to read-only outlets too.
+	CopyAlways
+
+	// SharePayloads gives no copies. Outlets must not change payloads.
+	SharePayloads
+)
+
+const (
+	defaultPending         = 10_000
+	defaultMaxUncommitted  = 1000
+	defaultShutdownTimeout = 30 * time.Second
+)
+
+// mistakes collects what is wrong with a configuration.
+type mistakes []error
+
+func (m *mistakes) add(format string, args ...any) { *m = append(*m, fmt.Errorf(format, args...)) }
+
+// node asks a node for its own mistakes.
+func (m *mistakes) node(field string, node any) {
+	if v, ok := capability[interface{ Validate() error }](node); ok {
+		if err := guard(v.Validate, nil); err != nil {
+			m.add("%s: %w", field, err)
+		}
+	}
+}
+
+func (m mistakes) err() error {
+	if len(m) == 0 {
+		return nil
+	}
+	return errors.Join(m...)
+}
+
+// lanes returns all lanes with their default values.
+func (c *Config) lanes() []Lane {
+	lanes := append([]Lane(nil), c.Lanes...)
+	for _, o := range c.Outlets {
+		lanes = append(lanes, Lane{Outlet: o})
+	}
+	return lanes
+}
+
+// check returns all mistakes in c but those that come from nodes being used twice.
+func (c *Config) check() (m mistakes) {
+	if c.Name == "" && c.State != nil {
+		m.add("Name is empty, want one that stays the same over restarts, since State is set")
+	}
+	for i, tag := range c.Tags {
+		if tag == "" {
+			m.add("Tags[%d] is empty", i)
+		}
+	}
+	if len(c.Inlets) == 0 {
+		m.add("Inlets is empty, want at least one")
+	}
+	for i, in := range c.Inlets {
+		m.inlet(fmt.Sprintf("Inlets[%d]", i), in)
+	}
+	if c.InletConcurrency < 0 {
+		m.add("InletConcurrency is %d, want 0 for no bound or more", c.InletConcurrency)
+	}
+	if c.MaxUncommitted < -1 {
+		m.add("MaxUncommitted is %d, want more than 0, 0 for %d or -1 for no bound", c.MaxUncommitted, defaultMaxUncommitted)
+	}
+	if c.ShutdownTimeout < -1 {
+		m.add("ShutdownTimeout is %v, want more than 0, 0 for %v or -1 for no bound", c.ShutdownTimeout, defaultShutdownTimeout)
+	}
+	m.processors("Processors", c.Processors)
+	for i, g := range c.Groupers {
+		if field := fmt.Sprintf("Groupers[%d]", i); isNil(g) {
+			m.add("%s is nil", field)
+		} else {
+			m.node(field, g)
+		}
+	}
+	if len(c.Outlets)+len(c.Lanes) == 0 {
+		m.add("Outlets and Lanes are empty, want at least one outlet")
+	}
+	for i, o := range c.Outlets {
+		m.lane(fmt.Sprintf("Outlets[%d]", i), "", Lane{Outlet: o})
+	}
+	for i, lane := range c.Lanes {
+		field := fmt.Sprintf("Lanes[%d].", i)
+		m.lane(field+"Outlet", field, lane)
+	}
+	if !isNil(c.Schedule) {
+		m.node("Schedule", c.Schedule)
+	} else if c.Schedule != nil {
+		m.add("Schedule is a nil %T", c.Schedule)
+	}
+	if c.State != nil && isNil(c.State) {
+		m.add("State is a nil %T", c.State)
+	}
+	if c.Isolation > SharePayloads {
+		m.add("Isolation is %d, want Isolate, CopyAlways or SharePayloads", c.Isolation)
+	}
+	return m
+}
+
+func (m *mistakes) inlet(field string, in inlet.Inlet) {
+	if isNil(in) {
+		m.add("%s is nil", field)
+		return
+	}
+	m.node(field, in)
+	_, seek := inlet.As[inlet.Seeker](in)
+	_, pos := inlet.As[inlet.Positioner](in)
+	if seek && !pos {
+		m.add("%s: %s has Seek and no Position", field, inlet.Name(in))
+	}
+	if _, ok := inlet.As[fmt.Stringer](in); pos && !ok {
+		m.add("%s: %T has a position and no name to keep it under: wrap it with inlet.Named", field, in)
+	}
+}
+
+func (m *mistakes) processors(field string, processors []record.Processor) {
+	for i, p := range processors {
+		if field := fmt.Sprintf("%s[%d]", field, i); isNil(p) {
+			m.add("%s is nil", field)
+		} else {
+			m.node(field, p)
+		}
+	}
+}
+
+func (m *mistakes) lane(field, prefix string, lane Lane) {
+	if isNil(lane.Outlet) {
+		m.add("%s is nil", field)
+	} else {
+		m.node(field, lane.Outlet)
+	}
+	m.processors(prefix+"Processors", lane.Processors)
+	if lane.Timeout < -1 {
+		m.add("%sTimeout is %v, want more than 0, or 0 or -1 for no bound", prefix, lane.Timeout)
+	}
+	if lane.Pending < -1 {
+		m.add("%sPending is %d, want more than 0, 0 for %d or -1 for no bound", prefix, lane.Pending, defaultPending)
+	}
+}
+
+// isNil reports whether v is nil or holds a nil pointer, function or the like.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Pointer, reflect.Func:
+		return r.IsNil()
+	}
+	return false
+}
+
+// name returns the name of the link that c describes.
+func (c *Config) name() string {
+	switch {
+	case c.Name != "":
+		return c.Name
+	case len(c.Tags) > 0:
+		return strings.Join(c.Tags, ".")
+	}
+	return "link"
+}

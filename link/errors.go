@@ -1,0 +1,160 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/databay-go/databay/record"
+)
+
+var (
+	// ErrDuplicateNode is in the error of a node that is given twice to one
+	// link, or that keeps a state and is given to two.
+	ErrDuplicateNode = errors.New("link: the node is already in use")
+
+	// ErrUnknownNode is in the error of removing a node that is not there.
+	ErrUnknownNode = errors.New("link: the node is not in this link")
+
+	// ErrRunning is the error of starting a link that is started.
+	ErrRunning = errors.New("link: already running")
+
+	// ErrStopped is the error of a transfer of a link that is not started, or is
+	// being stopped. It is also the cause of the end of the context that nodes
+	// are called with.
+	ErrStopped = errors.New("link: stopped")
+
+	// ErrInside is the error of what cannot be asked for from inside a transfer
+	// of the same link, since it would wait for itself.
+	ErrInside = errors.New("link: called from inside a transfer of the same link")
+
+	// ErrFenced is the error of a commit that found another writer's: another
+	// process runs this link. The link delivers nothing any more.
+	ErrFenced = errors.New("link: another writer has committed for this link")
+
+	// ErrUnbalanced is the error of an account that does not balance.
+	ErrUnbalanced = errors.New("link: the account does not balance")
+)
+
+// Op is what a link was doing.
+type Op string
+
+const (
+	OpStart    Op = "start"    // starting a node
+	OpState    Op = "state"    // reading or writing the store
+	OpSeek     Op = "seek"     // setting an inlet to its stored position
+	OpPull     Op = "pull"     // pulling from an inlet
+	OpProcess  Op = "process"  // calling a processor
+	OpGroup    Op = "group"    // calling the groupers
+	OpPush     Op = "push"     // pushing to an outlet
+	OpCommit   Op = "commit"   // telling an inlet what was delivered
+	OpReport   Op = "report"   // calling OnReport or OnError, checking the account
+	OpSchedule Op = "schedule" // asking the schedule
+	OpShutdown Op = "shutdown" // stopping a node
+)
+
+// Error is a failure of one node of a link.
+type Error struct {
+	Op     Op
+	Link   string
+	Node   string // name of the node
+	Number int64  // of the transfer, or -1 outside of one
+
+	// Records is how many records failed.
+	Records int
+
+	// Kept says that these records are kept and will be offered again.
+	Kept bool
+
+	Err error
+
+	settled bool // a handler returned nil for it
+}
+
+// Error returns the link, the operation, the node and the cause.
+func (e *Error) Error() string {
+	s := fmt.Sprintf("link %s: %s %s: %v", e.Link, e.Op, e.Node, e.Err)
+	if e.Kept {
+		s += fmt.Sprintf(" (%d kept)", e.Records)
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Fatal says whether a planner without an OnError stops because of e. It goes on
+// after a push whose records are kept and that failed neither for good nor by a
+// panic, and after a broker's failure to take a commit, which is repeated.
+// Everything else stops it.
+func (e *Error) Fatal() bool {
+	if _, ok := errors.AsType[*PanicError](e.Err); ok || record.IsPermanent(e.Err) {
+		return true
+	}
+	return e.Op != OpCommit && (e.Op != OpPush || !e.Kept)
+}
+
+// PanicError is a panic of user code, or a call of runtime.Goexit by it.
+type PanicError struct {
+	Value any // what was passed to panic; nil for runtime.Goexit
+	Stack []byte
+}
+
+// Error returns the value, without the stack.
+func (e *PanicError) Error() string {
+	if e.Value == nil {
+		return "runtime.Goexit was called"
+	}
+	return fmt.Sprintf("panic: %v", e.Value)
+}
+
+// Unwrap returns the value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// caught makes an error of what ended a call of user code: a deferred function
+// calls it with the result of recover if the call has not returned.
+func caught(value any) error { return &PanicError{Value: value, Stack: debug.Stack()} }
+
+// guard calls f and returns its error. A panic of f is returned as an error. If
+// f calls runtime.Goexit, the goroutine ends: failed is then called with an
+// error, while its deferred functions run.
+func guard(f func() error, failed func(error)) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			err = caught(v)
+		} else if failed != nil {
+			failed(caught(nil))
+		}
+	}()
+	err = f()
+	returned = true
+	return err
+}
+
+// apart calls f in a goroutine of its own, so that a runtime.Goexit ends only
+// that one, and returns its error. If done closes before f returns, apart
+// returns late and leaves f behind.
+func apart(done <-chan struct{}, late error, f func() error) error {
+	result := make(chan error, 1)
+	go func() {
+		result <- guard(f, func(err error) { result <- err })
+	}()
+	select {
+	case err := <-result:
+		return err
+	case <-done:
+	}
+	select { // what is ready counts, even at the last moment
+	case err := <-result:
+		return err
+	default:
+		return late
+	}
+}

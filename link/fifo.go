@@ -1,0 +1,52 @@
+package link
+
+import (
+	"iter"
+	"slices"
+)
+
+// fifo is a queue of entries. It keeps its array for what comes next.
+type fifo struct {
+	entries []entry
+	first   int
+}
+
+// keep is how many entries an empty fifo keeps room for.
+const keep = 64
+
+func (f *fifo) len() int { return len(f.entries) - f.first }
+
+// head returns the first entry, to be changed in place, of a fifo that has one.
+func (f *fifo) head() *entry { return &f.entries[f.first] }
+
+func (f *fifo) push(e entry) {
+	if f.first > keep && f.first > len(f.entries)/2 {
+		f.entries = slices.Delete(f.entries, 0, f.first)
+		f.first = 0
+	}
+	f.entries = append(f.entries, e)
+}
+
+func (f *fifo) pop() entry {
+	e := f.entries[f.first]
+	f.entries[f.first] = entry{}
+	f.first++
+	if f.first == len(f.entries) {
+		f.first = 0
+		f.entries = f.entries[:0]
+		if cap(f.entries) > keep {
+			f.entries = nil
+		}
+	}
+	return e
+}
+
+func (f *fifo) all() iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for i := f.first; i < len(f.entries); i++ {
+			if !yield(&f.entries[i]) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,361 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/databay-go/databay/outlet"
+	"github.com/databay-go/databay/record"
+)
+
+// lane serves one outlet: records come in, pass the lane's processors and wait in
+// a queue, in order, until the outlet accepts them. What was refused stays at the
+// head of the queue until the next transfer, when the lane is taken again.
+//
+// Whoever finds a lane idle takes it, and works until there is nothing left to do
+// or something fails.
+type lane struct {
+	link       *Link
+	out        outlet.Outlet
+	name       string
+	processors []record.Processor
+	timeout    time.Duration
+	limit      int           // of pending records; negative: none
+	copies     bool          // every offer gets copies
+	atomic     outlet.Atomic // nil: the outlet cannot write the link's commit
+
+	// Of whoever works the lane.
+	chain  chain
+	copier record.Copier
+	commit bool // a barrier has passed that may be committed
+
+	// Guarded by Link.mu.
+	inbox    fifo // before the processors; unused if there are none
+	queue    fifo // before the outlet
+	update   *record.Update
+	working  bool
+	calling  string    // the node that is being called
+	inside   bool      // records are being processed
+	pause    time.Time // nothing is to be offered before
+	flush    bool      // holders are to release everything
+	dead     bool      // it was given up
+	ends     int       // of transfers, in inbox and queue
+	given    int64     // number of the last barrier added
+	passed   int64     // number of the last barrier that has passed
+	state    chainState
+	account  LaneAccount
+	reported LaneAccount
+}
+
+// chainState is what the last run of a chain left, for others to read.
+type chainState struct {
+	stuck bool
+	wake  time.Time
+}
+
+func (c *chain) state() chainState { return chainState{c.stuck(), c.wake()} }
+
+// entry is one batch for a lane, the end of a transfer, or both.
+type entry struct {
+	records []record.Record
+	update  *record.Update // nil: only an end
+	offers  int            // made so far
+	end     bool           // a transfer ends with it
+	barrier *barrier       // of that end; nil if there is nothing to commit
+}
+
+// add appends e to the lane. l.mu is held.
+func (ln *lane) add(e entry) {
+	n := int64(len(e.records))
+	ln.account.Offered += n
+	ln.account.Pending += n
+	if e.end {
+		ln.ends++
+	}
+	if e.barrier != nil {
+		ln.given = e.barrier.number
+	}
+	if len(ln.chain.stages) > 0 {
+		ln.inbox.push(e)
+	} else if len(e.records) > 0 || e.end || ln.link.pushEmpty {
+		ln.queue.push(e)
+	}
+}
+
+// take takes the lane if it is idle and there is something to do, and reports
+// whether it did: the caller then has to call work. l.mu is held.
+func (ln *lane) take() bool {
+	if ln.working || ln.dead || ln.queue.len() == 0 && ln.inbox.len() == 0 && !ln.state.stuck {
+		return false
+	}
+	if !ln.pause.IsZero() {
+		if time.Now().Before(ln.pause) {
+			return false
+		}
+		ln.pause = time.Time{}
+	}
+	ln.working = true
+	return true
+}
+
+// work does what there is to do, and then gives the lane back. If user code calls
+// runtime.Goexit, the lane is given back on the way out.
+func (ln *lane) work() {
+	defer ln.release()
+	for ln.step() {
+	}
+}
+
+// step does one thing and reports whether there may be more to do.
+func (ln *lane) step() bool {
+	l := ln.link
+	l.mu.Lock()
+	if ln.dead || l.journal.isFenced() {
+		l.mu.Unlock()
+		return false
+	}
+	if ln.commit {
+		ln.commit = false
+		ctx := l.ctx
+		l.mu.Unlock()
+		l.commit(ctx, false)
+		return true
+	}
+	if ln.queue.len() > 0 {
+		e := ln.queue.head()
+		if e.update == nil || len(e.records) == 0 && !l.pushEmpty {
+			ln.pop()
+			l.mu.Unlock()
+			return true
+		}
+		u := *e.update
+		u.From, u.Attempt = time.Time{}, e.offers+1
+		if ln.atomic != nil {
+			u.Commit = l.commitWith(ln)
+		}
+		ln.calling = ln.name
+		ctx, records := l.ctx, e.records
+		l.mu.Unlock()
+		return ln.offer(ctx, records, u)
+	}
+	if ln.inbox.len() > 0 || ln.state.stuck {
+		e := entry{update: ln.update}
+		if !ln.state.stuck {
+			if e = ln.inbox.pop(); e.end {
+				ln.ends--
+			}
+		}
+		ln.inside = true
+		ln.calling = ln.name
+		ctx, flush := l.ctx, ln.flush
+		l.mu.Unlock()
+		return ln.process(ctx, e, flush)
+	}
+	l.mu.Unlock()
+	return false
+}
+
+// pop removes the head of the queue, which is done. l.mu is held.
+func (ln *lane) pop() {
+	e := ln.queue.pop()
+	if !e.end {
+		return
+	}
+	ln.ends--
+	if e.barrier != nil {
+		ln.passed = e.barrier.number
+		ln.commit = ln.link.passed(e.barrier) || ln.commit
+	}
+}
+
+// process runs the lane's processors on e and queues what comes out.
+func (ln *lane) process(ctx context.Context, e entry, flush bool) bool {
+	l := ln.link
+	update := e.update
+	if update == nil {
+		update = ln.update
+	}
+	fail := func(err *Error) {
+		err.Number = update.Number
+		l.fail(err)
+	}
+	if flush {
+		ln.chain.flush(fail)
+	}
+	out, barriers := ln.chain.run(ctx, e.records, e.barrier, fail)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ln.settle()
+	if ln.dead {
+		return false
+	}
+	if len(out) > 0 || l.pushEmpty && e.update != nil {
+		ln.queue.push(entry{records: out, update: update})
+	}
+	if e.end && e.barrier == nil {
+		barriers = append(barriers, nil) // nothing to commit, but an end
+	}
+	for _, b := range barriers {
+		ln.queue.push(entry{end: true, barrier: b})
+		ln.ends++
+	}
+	return !ln.state.stuck
+}
+
+// settle takes over what the last run of the chain has changed. l.mu is held.
+func (ln *lane) settle() {
+	d := ln.chain.delta
+	ln.chain.delta = delta{}
+	ln.inside = false
+	ln.state = ln.chain.state()
+	ln.account.Produced += d.produced
+	ln.account.Filtered += d.filtered
+	ln.account.Held += d.held
+	ln.account.Pending += d.produced - d.filtered - d.held
+}
+
+// offer offers records, the head of the queue, to the outlet, and reports whether
+// they were accepted.
+func (ln *lane) offer(ctx context.Context, records []record.Record, u record.Update) bool {
+	err := guard(func() error { return ln.push(ctx, records, u) }, func(err error) { ln.answer(records, err) })
+	return ln.answer(records, err)
+}
+
+func (ln *lane) push(ctx context.Context, records []record.Record, u record.Update) error {
+	var uncopied error
+	n := len(records)
+	if ln.copies {
+		records, uncopied = ln.copier.Records(make([]record.Record, 0, n), records)
+		if len(records) == 0 && uncopied != nil {
+			return uncopied
+		}
+	}
+	if ln.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, ln.timeout)
+		defer cancel()
+	}
+	err := ln.out.Push(ctx, records, u)
+	if uncopied != nil {
+		return merge(record.AsPartial(uncopied), n, err)
+	}
+	return err
+}
+
+// merge returns the error about n records of which those in missing were left out
+// before the rest was answered with err.
+func merge(missing *record.Partial, n int, err error) error {
+	p := record.AsPartial(err)
+	if err != nil && p == nil {
+		return err
+	}
+	var failures record.Failures
+	at := 0
+	for i := range n {
+		if missing.Failed[i] != nil {
+			failures.Add(i, missing.Failed[i])
+			continue
+		}
+		if p != nil {
+			failures.Add(i, p.Failed[at])
+		}
+		at++
+	}
+	return failures.Err()
+}
+
+// answer takes the outlet's answer about records, the head of the queue, and
+// reports whether all of them are accepted.
+func (ln *lane) answer(records []record.Record, err error) bool {
+	l := ln.link
+	rest, wrong := remainder(records, err)
+	if wrong != nil {
+		err = wrong
+	}
+	l.mu.Lock()
+	ln.calling = ""
+	if ln.dead {
+		l.mu.Unlock()
+		return false
+	}
+	done := int64(len(records) - len(rest))
+	ln.account.Delivered += done
+	ln.account.Pending -= done
+	l.delivered += done
+	e := ln.queue.head()
+	number := e.update.Number
+	if err == nil {
+		ln.finish()
+		l.mu.Unlock()
+		return true
+	}
+	e.records = rest
+	e.offers++
+	if len(rest) == 0 { // the failed push was an empty one
+		ln.finish()
+	}
+	if after, ok := errors.AsType[*record.RetryAfterError](err); ok && after.After > 0 {
+		ln.pause = time.Now().Add(after.After)
+	}
+	l.mu.Unlock()
+	l.fail(&Error{Op: OpPush, Node: ln.name, Number: number, Records: len(rest), Kept: true, Err: err})
+	return false
+}
+
+// finish removes the head of the queue, whose records are accepted. l.mu is held.
+func (ln *lane) finish() {
+	ln.queue.head().records = nil
+	ln.pop()
+}
+
+// release gives the lane back.
+func (ln *lane) release() {
+	l := ln.link
+	l.mu.Lock()
+	if !ln.dead {
+		ln.settle()
+	}
+	ln.calling = ""
+	ln.working = false
+	l.idle.Broadcast()
+	if !ln.dead && l.quiet() {
+		l.makeReport()
+	}
+	reports, host := len(l.outbox) > 0, l.host
+	l.mu.Unlock()
+	if reports {
+		l.deliver()
+	}
+	if host != nil {
+		host.Changed(l)
+	}
+}
+
+// actual counts the pending records where they are. l.mu is held.
+func (ln *lane) actual() (n int64) {
+	if ln.inside {
+		return ln.account.Pending // they are with the processors
+	}
+	for _, f := range []*fifo{&ln.inbox, &ln.queue} {
+		for e := range f.all() {
+			n += int64(len(e.records))
+		}
+	}
+	for _, s := range ln.chain.stages {
+		n += int64(len(s.stuck))
+	}
+	return n
+}
+
+// empty takes everything out of the lane, which nobody works any more, and returns
+// the records. l.mu is held.
+func (ln *lane) empty() (left []record.Record) {
+	for _, f := range []*fifo{&ln.inbox, &ln.queue} {
+		for f.len() > 0 {
+			left = append(left, f.pop().records...)
+		}
+	}
+	ln.ends = 0
+	return left
+}

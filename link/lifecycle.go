@@ -1,0 +1,215 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/databay-go/databay/record"
+)
+
+// zombie is a call that a Shutdown has left behind.
+type zombie struct {
+	name    string
+	front   bool        // it was made before a hand-over
+	running func() bool // it has not returned; l.mu is held
+}
+
+// Start starts the nodes of the link, the outlets first, then processors, then
+// inlets, and reads the store: inlets are set to their committed positions. If
+// something fails, what was started is shut down again. ctx is for starting only.
+//
+// The error is [ErrRunning] if the link is running. A link may be started again
+// after a Shutdown, from what is committed and otherwise empty.
+func (l *Link) Start(ctx context.Context) error {
+	l.mu.Lock()
+	if l.phase != stopped {
+		l.mu.Unlock()
+		return fmt.Errorf("link %q: %w", l.name, ErrRunning)
+	}
+	if hung := l.busy(); len(hung) > 0 {
+		l.mu.Unlock()
+		return fmt.Errorf("link %q: calls that the last Shutdown gave up are still running: %v", l.name, hung)
+	}
+	l.phase = starting
+	l.zombies = nil
+	if l.nodes == nil {
+		l.nodes = new(Nodes)
+	}
+	l.mu.Unlock()
+
+	life, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), linkKey{}, l))
+	err := l.startNodes(context.WithValue(ctx, linkKey{}, l))
+
+	l.mu.Lock()
+	if err != nil {
+		cancel(ErrStopped)
+		l.phase = stopped
+	} else {
+		l.phase, l.ctx, l.cancel = started, life, cancel
+	}
+	l.idle.Broadcast()
+	l.mu.Unlock()
+	if err == nil {
+		l.changed()
+	}
+	return err
+}
+
+func (l *Link) startNodes(ctx context.Context) (err error) {
+	var up []any
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.takeDown(ctx, up))
+		}
+	}()
+	for _, node := range l.allNodes() {
+		if err := l.nodes.start(ctx, node); err != nil {
+			return &Error{Op: OpStart, Link: l.name, Node: nameOf(node), Number: -1, Err: err}
+		}
+		up = append(up, node)
+	}
+	l.renew()
+	if l.journal == nil {
+		return nil
+	}
+	var s stored
+	err = apart(ctx.Done(), context.Cause(ctx), func() (err error) {
+		s, err = l.journal.load(ctx)
+		return err
+	})
+	if err != nil {
+		return &Error{Op: OpState, Link: l.name, Node: l.journal.key, Number: -1, Err: err}
+	}
+	l.mu.Lock()
+	l.number = s.Number + 1
+	l.due = s.Due
+	l.mu.Unlock()
+	for _, src := range l.inlets {
+		if err := src.rewind(ctx, l.journal.points[src.name]); err != nil {
+			return &Error{Op: OpSeek, Link: l.name, Node: src.name, Number: -1, Err: err}
+		}
+	}
+	return nil
+}
+
+// renew makes the stages and lanes empty.
+func (l *Link) renew() {
+	l.chain = chain{}
+	l.grouping = nil
+	for _, p := range l.processors {
+		l.chain.stages = append(l.chain.stages, newStage(p))
+	}
+	if len(l.groupers) > 0 {
+		l.grouping = &grouping{groupers: l.groupers}
+		l.chain.stages = append(l.chain.stages, &stage{op: OpGroup, name: "groupers", proc: l.grouping})
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lanes := make([]*lane, len(l.lanes))
+	for i, ln := range l.lanes {
+		lanes[i] = ln.renewed()
+	}
+	l.lanes = lanes
+}
+
+// renewed returns an empty lane in place of ln, with its account.
+func (ln *lane) renewed() *lane {
+	fresh := &lane{
+		link: ln.link, out: ln.out, name: ln.name, processors: ln.processors, timeout: ln.timeout, limit: ln.limit,
+		copies: ln.copies, atomic: ln.atomic, account: ln.account, reported: ln.reported, given: -1, passed: -1,
+	}
+	for _, p := range ln.processors {
+		fresh.chain.stages = append(fresh.chain.stages, newStage(p))
+	}
+	return fresh
+}
+
+// allNodes returns all nodes in the order in which they are started.
+func (l *Link) allNodes() (nodes []any) {
+	for _, ln := range l.lanes {
+		nodes = append(nodes, ln.out)
+	}
+	for _, ln := range l.lanes {
+		for _, p := range ln.processors {
+			nodes = append(nodes, p)
+		}
+	}
+	for _, g := range l.groupers {
+		nodes = append(nodes, g)
+	}
+	for _, p := range l.processors {
+		nodes = append(nodes, p)
+	}
+	for _, s := range l.inlets {
+		nodes = append(nodes, s.in)
+	}
+	return nodes
+}
+
+// Once starts the link, makes one transfer, releases what is held, and shuts the
+// link down: the program of a cron job. The end of ctx is a soft stop: the link is
+// then shut down, which ShutdownTimeout bounds.
+//
+// The Report is of all of that together. The error joins what failed, less what a
+// handler has settled, and less failures whose records were delivered in the end.
+// It is [ErrRunning] if the link is running.
+func (l *Link) Once(ctx context.Context) (Report, error) {
+	if FromContext(ctx) == l {
+		return Report{}, ErrInside
+	}
+	if err := l.Start(ctx); err != nil {
+		return Report{}, err
+	}
+	t := &Transfer{link: l, update: record.Update{Link: l.name, Tags: l.tags, Reason: record.Forced}}
+	begun := make(chan struct{})
+	go func() {
+		defer close(begun)
+		t.begin()
+	}()
+	select {
+	case <-begun:
+		t.Wait(ctx)
+	case <-ctx.Done():
+	}
+	end, endErr := l.Shutdown(context.WithoutCancel(ctx))
+	l.mu.Lock()
+	report, err := t.report, t.open()
+	l.mu.Unlock()
+	report.Took = time.Since(report.Began)
+	report.Account = report.Account.Add(end.Account)
+	report.Err = errors.Join(report.Err, end.Err)
+	report.Outcome = max(report.Outcome, end.Outcome)
+	if !report.abandoned() {
+		err, endErr = unkept(err), unkept(endErr)
+	}
+	if ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	return report, errors.Join(err, endErr)
+}
+
+func (a Account) abandoned() bool {
+	sum := a.Abandoned
+	for _, ln := range a.Lanes {
+		sum += ln.Abandoned
+	}
+	return sum > 0
+}
+
+// unkept returns err without the failures whose records were kept.
+func unkept(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	var left []error
+	for _, e := range joined.Unwrap() {
+		if le, ok := errors.AsType[*Error](e); ok && le.Kept {
+			continue
+		}
+		left = append(left, e)
+	}
+	return errors.Join(left...)
+}

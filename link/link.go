@@ -1,0 +1,426 @@
+package link
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/databay-go/databay/inlet"
+	"github.com/databay-go/databay/outlet"
+	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/schedule"
+	"github.com/databay-go/databay/state"
+)
+
+// Link moves records from its inlets to its outlets, one transfer at a time. Its
+// methods are safe for concurrent use. See the package documentation.
+type Link struct {
+	name             string
+	tags             []string
+	inletConcurrency int
+	maxUncommitted   int
+	isolation        Isolation
+	pushEmpty        bool
+	skipImmediate    bool
+	shutdownTimeout  time.Duration
+	schedule         schedule.Schedule
+	processors       []record.Processor
+	groupers         []record.Grouper
+	onError          func(context.Context, *Error) error
+	onReport         func(context.Context, Report)
+
+	// Of the transfer that is before its hand-over.
+	chain    chain
+	grouping *grouping // last stage of the chain; nil without groupers
+
+	mu       sync.Mutex
+	idle     sync.Cond // something has ended that others may wait for
+	phase    phase
+	stop     *stop           // the last Shutdown
+	changing bool            // nodes are being added or removed
+	ctx      context.Context // that nodes are called with, from Start to Shutdown
+	cancel   context.CancelCauseFunc
+	host     Host
+	nodes    *Nodes
+
+	inlets   []*source // replaced as a whole, never changed
+	lanes    []*lane   // the same
+	draining []*lane   // removed, and not empty yet
+	gone     []*lane   // removed since the last report
+	zombies  []zombie  // calls that a Shutdown has given up
+
+	front     *Transfer // before its hand-over
+	number    int64     // of the next transfer
+	due       time.Time // of the last transfer that pulled
+	state     chainState
+	account   Account // without lanes
+	transit   []record.Record
+	delivered int64
+	journal   *journal // nil: there is nothing to commit
+
+	current    *Transfer // handed over, without a report yet
+	errs       []*Error  // since the last report
+	reported   Account   // as of the last report, without lanes
+	outbox     []*Transfer
+	delivering bool
+	judging    bool
+}
+
+// phase is where a link is in its life.
+type phase uint8
+
+const (
+	stopped phase = iota
+	starting
+	started
+	stopping
+)
+
+// Host is what runs a link, as a planner does. Its methods are called from any
+// goroutine, and never while the link holds a lock.
+type Host interface {
+	// Failed is told of an error that the link's OnError has not settled. It
+	// returns what is left of it: nil if it has.
+	Failed(ctx context.Context, l *Link, err *Error) error
+
+	// Reported is given every Report, after OnReport and under the same rules.
+	Reported(ctx context.Context, l *Link, r Report)
+
+	// Changed is told that Ready or Wake may have changed.
+	Changed(l *Link)
+}
+
+// New returns the link that c describes. Its error joins all mistakes in c; each
+// names the field, its value and what would be right.
+func New(c Config) (*Link, error) {
+	m := c.check()
+	l := &Link{
+		name:             c.name(),
+		tags:             slices.Clone(c.Tags),
+		inletConcurrency: c.InletConcurrency,
+		maxUncommitted:   bound(c.MaxUncommitted, defaultMaxUncommitted),
+		isolation:        c.Isolation,
+		pushEmpty:        c.PushEmpty,
+		skipImmediate:    c.SkipImmediate,
+		shutdownTimeout:  bound(c.ShutdownTimeout, defaultShutdownTimeout),
+		schedule:         c.Schedule,
+		processors:       slices.Clone(c.Processors),
+		groupers:         slices.Clone(c.Groupers),
+		onError:          c.OnError,
+		onReport:         c.OnReport,
+	}
+	l.idle.L = &l.mu
+	if len(m) == 0 {
+		if c.State != nil {
+			l.journal = l.newJournal(c.State)
+		}
+		l.inlets = l.withInlets(&m, "Inlets", c.Inlets)
+		l.lanes = l.withLanes(&m, c.lanes())
+		m.unique(l.allNodes())
+	}
+	if err := m.err(); err != nil {
+		return nil, fmt.Errorf("link %q: %w", l.name, err)
+	}
+	l.remember()
+	return l, nil
+}
+
+func bound[T int | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+func (l *Link) newJournal(store state.Store) *journal {
+	return &journal{store: store, key: "link/" + l.name}
+}
+
+// remember gives the link a store of its own if it needs one and has none. l.mu is
+// held.
+func (l *Link) remember() {
+	if l.journal == nil && slices.ContainsFunc(l.inlets, (*source).resumable) {
+		l.journal = l.newJournal(new(state.Memory))
+	}
+}
+
+// Name returns the name of the link.
+func (l *Link) Name() string { return l.name }
+
+// String returns the name of the link.
+func (l *Link) String() string { return l.name }
+
+// Tags returns the tags of the link. The slice is not to be changed.
+func (l *Link) Tags() []string { return l.tags }
+
+// Schedule returns the schedule of the link, or nil.
+func (l *Link) Schedule() schedule.Schedule { return l.schedule }
+
+// SkipImmediate reports whether planners leave out the immediate transfer.
+func (l *Link) SkipImmediate() bool { return l.skipImmediate }
+
+// Inlets returns the inlets of the link, in order.
+func (l *Link) Inlets() []inlet.Inlet {
+	var all []inlet.Inlet
+	for _, s := range l.sources() {
+		all = append(all, s.in)
+	}
+	return all
+}
+
+func (l *Link) sources() []*source {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.inlets
+}
+
+// Outlets returns the outlets of the link, in order.
+func (l *Link) Outlets() []outlet.Outlet {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []outlet.Outlet
+	for _, ln := range l.lanes {
+		all = append(all, ln.out)
+	}
+	return all
+}
+
+// Attach gives the link to a host and makes it share the starting and stopping of
+// nodes with the other links that are attached with the same nodes. It fails if a
+// node that keeps a state is used by another of them, or if the link has a host
+// already. Attaching to a nil host detaches. The link must not be running.
+func (l *Link) Attach(h Host, nodes *Nodes) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.phase != stopped:
+		return fmt.Errorf("link %q: %w", l.name, ErrRunning)
+	case h == nil:
+		if l.nodes != nil {
+			l.nodes.disclaim(l, l.allNodes())
+		}
+		l.host, l.nodes = nil, nil
+		return nil
+	case l.host != nil:
+		return fmt.Errorf("link %q belongs to a planner already", l.name)
+	}
+	if err := nodes.claim(l, l.allNodes()); err != nil {
+		return err
+	}
+	l.host, l.nodes = h, nodes
+	return nil
+}
+
+// Ready reports whether a transfer that begins at this moment need not wait: no
+// other one is before its hand-over, and some lane is idle.
+func (l *Link) Ready() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ready()
+}
+
+func (l *Link) ready() bool {
+	return l.phase == started && l.front == nil &&
+		slices.ContainsFunc(l.lanes, func(ln *lane) bool { return !ln.working })
+}
+
+// quiet reports whether the current transfer has no report and no lane is working.
+func (l *Link) quiet() bool {
+	return l.current != nil && !l.current.stop && !slices.ContainsFunc(l.lanes, func(ln *lane) bool { return ln.working })
+}
+
+// Wake returns when a processor that holds records wants a transfer, or the zero
+// time.
+func (l *Link) Wake() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wake := l.state.wake
+	for _, ln := range l.lanes {
+		wake = earlier(wake, ln.state.wake)
+	}
+	return wake
+}
+
+// Busy returns the names of the nodes that are being called at this moment, and of
+// those whose calls were given up by a Shutdown and have not returned.
+func (l *Link) Busy() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.busy()
+}
+
+func (l *Link) busy() (names []string) {
+	if l.phase == stopped && l.journal != nil && l.journal.running {
+		names = append(names, "store")
+	}
+	for _, z := range l.zombies {
+		if z.running() {
+			names = append(names, z.name)
+		}
+	}
+	if l.front != nil {
+		names = append(names, l.front.calling()...)
+	}
+	for _, ln := range l.allLanes() {
+		if ln.calling != "" {
+			names = append(names, ln.calling)
+		}
+	}
+	return names
+}
+
+// allLanes returns the lanes and those that are being drained.
+func (l *Link) allLanes() []*lane {
+	if len(l.draining) == 0 {
+		return l.lanes
+	}
+	return append(slices.Clip(l.lanes), l.draining...)
+}
+
+// full reports whether too much is undelivered for another pull. l.mu is held.
+func (l *Link) full() bool {
+	most := 0
+	for _, ln := range l.lanes {
+		if ln.limit >= 0 && ln.account.Pending >= int64(ln.limit) {
+			return true
+		}
+		most = max(most, ln.ends)
+	}
+	if l.journal != nil {
+		most = max(most, l.journal.waiting)
+	}
+	return l.maxUncommitted >= 0 && most >= l.maxUncommitted
+}
+
+// settle takes over what the last run of the chain has changed. l.mu is held.
+func (l *Link) settle() {
+	d := l.chain.delta
+	l.chain.delta = delta{}
+	l.account.Produced += d.produced
+	l.account.Filtered += d.filtered
+	l.account.Held += d.held
+	l.account.Failed += d.stuck
+	l.transit = nil
+	l.state = l.chain.state()
+}
+
+// newBarrier returns the barrier at the end of the pulls of t, or nil if there is
+// nothing to commit.
+func (l *Link) newBarrier(t *Transfer) *barrier {
+	if l.journal == nil {
+		return nil
+	}
+	b := &barrier{link: l, number: t.update.Number, due: t.update.Due, points: make([]point, len(t.sources))}
+	for i, s := range t.sources {
+		b.points[i] = point{s.name, s.position, s.from}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.journal.order = append(l.journal.order, b)
+	return b
+}
+
+// commitWith returns the commit that the outlet of ln may write together with the
+// head of its queue, or nil. l.mu is held.
+func (l *Link) commitWith(ln *lane) *record.Commit {
+	j := l.journal
+	b := ln.queue.head().barrier
+	if b == nil || j == nil || j.running || j.newest != nil || j.order[0] != b ||
+		len(l.lanes) != 1 || len(l.draining) > 0 || ln.queue.len() != 1 || ln.inbox.len() > 0 || ln.state.stuck || ln.account.Held > 0 {
+		return nil
+	}
+	return j.early(b)
+}
+
+// Account returns what became of all records since New. It balances at any time.
+func (l *Link) Account() Account {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.total()
+}
+
+func (l *Link) total() Account {
+	a := l.account
+	a.Failed += int64(len(l.transit))
+	a.Lanes = make([]LaneAccount, 0, len(l.lanes))
+	for _, ln := range l.allLanes() {
+		a.Lanes = append(a.Lanes, ln.account)
+	}
+	return a
+}
+
+// makeReport makes the report of the current transfer. l.mu is held.
+func (l *Link) makeReport() {
+	t := l.current
+	l.current = nil
+	l.fillReport(t)
+	if l.onReport == nil && l.host == nil {
+		t.finish()
+		return
+	}
+	l.outbox = append(l.outbox, t)
+}
+
+// fillReport gives t what has happened since the last report. l.mu is held.
+func (l *Link) fillReport(t *Transfer) {
+	r := &t.report
+	r.Account = l.changes()
+	r.Took = time.Since(r.Began)
+	if err := cmp.Or(r.Account.Balance(), l.missing()); err != nil {
+		t.unbalanced = &Error{Op: OpReport, Link: l.name, Node: "account", Number: r.Number, Err: err}
+		l.errs = append(l.errs, t.unbalanced)
+	}
+	t.errs, l.errs = l.errs, nil
+	switch {
+	case len(t.errs) > 0:
+		r.Outcome = Failed
+		errs := make([]error, len(t.errs))
+		for i, err := range t.errs {
+			errs[i] = err
+		}
+		r.Err = errors.Join(errs...)
+	case t.blocked:
+		r.Outcome = Blocked
+	default:
+		r.Outcome = Ran
+	}
+}
+
+// changes returns how the account has changed since it was called last. l.mu is
+// held.
+func (l *Link) changes() Account {
+	a := l.account
+	a.Failed += int64(len(l.transit))
+	was := l.reported
+	l.reported = a
+	a.Pulled -= was.Pulled
+	a.Produced -= was.Produced
+	a.Filtered -= was.Filtered
+	a.Held -= was.Held
+	a.Failed -= was.Failed
+	a.Handed -= was.Handed
+	a.Abandoned -= was.Abandoned
+	a.Lost -= was.Lost
+	a.Lanes = make([]LaneAccount, 0, len(l.lanes)+len(l.draining))
+	for _, ln := range append(l.allLanes(), l.gone...) {
+		a.Lanes = append(a.Lanes, ln.account.plus(ln.reported, -1))
+		ln.reported = ln.account
+	}
+	l.gone = nil
+	return a
+}
+
+// missing compares what is pending according to the account with what is there.
+// l.mu is held.
+func (l *Link) missing() error {
+	for _, ln := range l.allLanes() {
+		if n := ln.actual(); n != ln.account.Pending {
+			return fmt.Errorf("%w: lane %s: pending %d, but %d records are waiting", ErrUnbalanced, ln.name, ln.account.Pending, n)
+		}
+	}
+	return nil
+}

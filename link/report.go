@@ -1,0 +1,186 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/databay-go/databay/record"
+)
+
+// Outcome is how a transfer ended.
+type Outcome uint8
+
+const (
+	Running     Outcome = iota // it has not ended
+	Ran                        // it did what it could, without an error
+	Failed                     // a node failed
+	Blocked                    // it pulled nothing, since too much is undelivered
+	Coalesced                  // its instant is covered by a later transfer: nothing was done
+	Interrupted                // the link was stopped: nothing was done
+)
+
+// String returns the outcome in lower case.
+func (o Outcome) String() string {
+	names := [...]string{"running", "ran", "failed", "blocked", "coalesced", "interrupted"}
+	if int(o) < len(names) {
+		return names[o]
+	}
+	return fmt.Sprintf("Outcome(%d)", uint8(o))
+}
+
+// Report tells what one transfer did, and what else has happened since the last
+// Report.
+type Report struct {
+	Link    string
+	Tags    []string
+	Number  int64
+	Due     time.Time
+	Reason  record.Reason
+	Began   time.Time
+	Took    time.Duration // from Began to when the report was made
+	Outcome Outcome
+
+	// Err joins all errors, each an [*Error].
+	Err error
+
+	// Account holds the changes since the last Report. Of Held and Pending,
+	// which go up and down, they may be negative.
+	Account
+}
+
+// Account says what became of records. Every number only grows, but for those of
+// what is held, failed or pending at the moment. It balances:
+//
+//	Pulled + Produced = Filtered + Held + Failed + Abandoned + Handed
+//
+// and so does each lane.
+type Account struct {
+	Pulled    int64 // returned by inlets
+	Produced  int64 // added by processors
+	Filtered  int64 // taken out by processors
+	Held      int64 // kept by processors
+	Failed    int64 // waiting before a stage that failed
+	Handed    int64 // handed over to every lane
+	Abandoned int64 // given up by Shutdown
+	Lost      int64 // of those abandoned: what no inlet will return again
+
+	Lanes []LaneAccount // one an outlet
+}
+
+// LaneAccount says what became of the records handed over to one lane:
+//
+//	Offered + Produced = Filtered + Held + Pending + Delivered + Dropped + Abandoned
+type LaneAccount struct {
+	Name      string
+	Offered   int64 // handed over to the lane
+	Produced  int64 // added by the lane's processors
+	Filtered  int64 // taken out by them
+	Held      int64 // kept by them
+	Pending   int64 // not accepted yet
+	Delivered int64 // accepted by the outlet
+	Dropped   int64 // given up because the outlet was removed
+	Abandoned int64 // given up by Shutdown
+	Lost      int64 // of those abandoned: what no inlet will return again
+}
+
+// Balance returns an error that is [ErrUnbalanced] if the account does not
+// balance.
+func (a Account) Balance() error {
+	var errs []error
+	if in, out := a.Pulled+a.Produced, a.Filtered+a.Held+a.Failed+a.Abandoned+a.Handed; in != out {
+		errs = append(errs, fmt.Errorf("%w: pulled %d + produced %d ≠ filtered %d + held %d + failed %d + abandoned %d + handed over %d",
+			ErrUnbalanced, a.Pulled, a.Produced, a.Filtered, a.Held, a.Failed, a.Abandoned, a.Handed))
+	}
+	for _, l := range a.Lanes {
+		if in, out := l.Offered+l.Produced, l.Filtered+l.Held+l.Pending+l.Delivered+l.Dropped+l.Abandoned; in != out {
+			errs = append(errs, fmt.Errorf("%w: lane %s: offered %d + produced %d ≠ filtered %d + held %d + pending %d + delivered %d + dropped %d + abandoned %d",
+				ErrUnbalanced, l.Name, l.Offered, l.Produced, l.Filtered, l.Held, l.Pending, l.Delivered, l.Dropped, l.Abandoned))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Add returns the sum of both accounts. Lanes are matched by their names.
+func (a Account) Add(b Account) Account {
+	a.Pulled += b.Pulled
+	a.Produced += b.Produced
+	a.Filtered += b.Filtered
+	a.Held += b.Held
+	a.Failed += b.Failed
+	a.Handed += b.Handed
+	a.Abandoned += b.Abandoned
+	a.Lost += b.Lost
+	lanes := append([]LaneAccount(nil), a.Lanes...)
+next:
+	for _, l := range b.Lanes {
+		for i := range lanes {
+			if lanes[i].Name == l.Name {
+				lanes[i] = lanes[i].plus(l, 1)
+				continue next
+			}
+		}
+		lanes = append(lanes, l)
+	}
+	a.Lanes = lanes
+	return a
+}
+
+// plus returns l + sign·b.
+func (l LaneAccount) plus(b LaneAccount, sign int64) LaneAccount {
+	l.Offered += sign * b.Offered
+	l.Produced += sign * b.Produced
+	l.Filtered += sign * b.Filtered
+	l.Held += sign * b.Held
+	l.Pending += sign * b.Pending
+	l.Delivered += sign * b.Delivered
+	l.Dropped += sign * b.Dropped
+	l.Abandoned += sign * b.Abandoned
+	l.Lost += sign * b.Lost
+	return l
+}
+
+// String returns the account in one line: "pulled 9 filtered 4 held 0 pending 0
+// delivered 5 dropped 0 balanced". Where lanes differ, each is named. Numbers of
+// what is rare are left out if they are 0.
+func (a Account) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "pulled %d", a.Pulled)
+	add := func(name string, always bool, of func(LaneAccount) int64) {
+		lanes := a.Lanes
+		if len(lanes) == 0 {
+			lanes = make([]LaneAccount, 1)
+		}
+		first, same, zero := of(lanes[0]), true, true
+		for _, l := range lanes {
+			same = same && of(l) == first
+			zero = zero && of(l) == 0
+		}
+		switch {
+		case zero && !always:
+		case same:
+			fmt.Fprintf(&b, " %s %d", name, first)
+		default:
+			fmt.Fprintf(&b, " %s", name)
+			for _, l := range lanes {
+				fmt.Fprintf(&b, " %s=%d", l.Name, of(l))
+			}
+		}
+	}
+	add("produced", false, func(l LaneAccount) int64 { return a.Produced + l.Produced })
+	add("filtered", true, func(l LaneAccount) int64 { return a.Filtered + l.Filtered })
+	add("failed", false, func(LaneAccount) int64 { return a.Failed })
+	add("held", true, func(l LaneAccount) int64 { return a.Held + l.Held })
+	add("pending", true, func(l LaneAccount) int64 { return l.Pending })
+	add("delivered", true, func(l LaneAccount) int64 { return l.Delivered })
+	add("dropped", true, func(l LaneAccount) int64 { return l.Dropped })
+	add("abandoned", false, func(l LaneAccount) int64 { return a.Abandoned + l.Abandoned })
+	add("lost", false, func(l LaneAccount) int64 { return a.Lost + l.Lost })
+	if a.Balance() != nil {
+		b.WriteString(" NOT BALANCED")
+	} else {
+		b.WriteString(" balanced")
+	}
+	return b.String()
+}

@@ -1,0 +1,402 @@
+package link
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/databay-go/databay/record"
+)
+
+// Tick asks for a transfer.
+type Tick struct {
+	// Due is the instant the transfer is made for. Zero is the moment at which
+	// it begins.
+	Due time.Time
+
+	// Reason is why. A [record.Flush] pulls nothing.
+	Reason record.Reason
+}
+
+// The phases of a transfer.
+const (
+	retrying = 1 + iota
+	pulling
+	processing
+	handing
+	serving
+	ended = serving
+)
+
+// Transfer is one transfer that was begun.
+type Transfer struct {
+	link  *Link
+	ctx   context.Context // that nodes are called with: the link's
+	stop  bool            // it is the last one, of a Shutdown
+	phase int
+
+	update   record.Update
+	sources  []*source
+	batches  [][]record.Record
+	barriers []*barrier
+	pulled   int
+	errs     []*Error
+	blocked  bool
+	inline   *lane
+
+	// Guarded by Link.mu.
+	dead       bool    // given up by a Shutdown
+	handed     bool    // the hand-over is done
+	busy       []*lane // of a stop: those that were busy then
+	report     Report
+	unbalanced *Error        // a mistake in the account
+	finished   bool          // the report is made and has been delivered
+	done       chan struct{} // closed then; made when somebody waits
+}
+
+// Transfer makes one transfer and returns its Report and its errors, less those
+// for which a handler returned nil. It returns when the transfer is settled, when
+// no lane is working any more, or when another transfer is handed over. If ctx
+// ends while lanes are served by other goroutines, it returns ctx's error and the
+// transfer goes on.
+//
+// The error is [ErrStopped] if the link is not started or is being stopped,
+// [ErrFenced] if another writer has taken over, and [ErrInside] if ctx is that of
+// a call that this link makes. Of several callers one waits for another.
+func (l *Link) Transfer(ctx context.Context, tick Tick) (Report, error) {
+	if FromContext(ctx) == l {
+		return Report{}, ErrInside
+	}
+	return l.Begin(tick).Wait(ctx)
+}
+
+// Begin makes one transfer as far as the calling goroutine has to do it: when it
+// returns, records have been pulled, processed and handed over, and one lane has
+// been served. Other lanes may still be working. It is for who runs links, as a
+// planner does; see [Link.Transfer].
+func (l *Link) Begin(tick Tick) *Transfer {
+	t := &Transfer{link: l, update: record.Update{Link: l.name, Tags: l.tags, Due: tick.Due, Reason: tick.Reason}}
+	t.begin()
+	return t
+}
+
+func (t *Transfer) begin() {
+	if t.enter() {
+		t.run()
+	}
+}
+
+// run runs the phases that are left. Each leaves the link in a state from which
+// the next can go on, however it ends: user code that calls runtime.Goexit ends
+// one phase, and the others are run while the goroutine's deferred functions are.
+func (t *Transfer) run() {
+	defer func() {
+		if t.phase < ended {
+			t.run()
+		}
+	}()
+	for t.phase < ended {
+		t.phase++
+		switch t.phase {
+		case retrying:
+			t.retry()
+		case pulling:
+			t.pull()
+		case processing:
+			t.process()
+		case handing:
+			t.hand()
+		case serving:
+			t.serve()
+		}
+	}
+}
+
+// enter waits until no other transfer is before its hand-over, and reports whether
+// this one may be made. If not, its report says why.
+func (t *Transfer) enter() bool {
+	l := t.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.front != nil {
+		l.idle.Wait()
+	}
+	u := &t.update
+	began := time.Now()
+	if u.Due.IsZero() {
+		u.Due = began
+	}
+	t.report = Report{Link: l.name, Tags: l.tags, Number: -1, Due: u.Due, Reason: u.Reason, Began: began}
+	switch {
+	case l.phase != started && !(t.stop && !l.stop.over):
+		return t.refuse(Interrupted, ErrStopped)
+	case l.journal.isFenced():
+		return t.refuse(Failed, ErrFenced)
+	}
+	due, late := clampDue(u.Reason, u.Due, l.due)
+	if late {
+		return t.refuse(Coalesced, nil)
+	}
+	u.Due, t.report.Due = due, due
+	u.Number, t.report.Number = l.number, l.number
+	l.number++
+	l.front = t
+	t.ctx = l.ctx
+	t.sources = l.inlets
+	t.blocked = l.full()
+	return true
+}
+
+// clampDue returns the Due of a transfer after the last one that pulled was made
+// for last, so that dues never go back. late says that a scheduled instant is not
+// after it: it is covered already.
+func clampDue(reason record.Reason, due, last time.Time) (_ time.Time, late bool) {
+	if due.After(last) {
+		return due, false
+	}
+	return last, reason == record.Scheduled
+}
+
+// refuse ends a transfer that is not made. l.mu is held.
+func (t *Transfer) refuse(o Outcome, err error) bool {
+	t.report.Outcome, t.report.Err, t.finished = o, err, true
+	t.link.idle.Broadcast()
+	return false
+}
+
+// fail notes an error of this transfer and asks the handlers.
+func (t *Transfer) fail(err *Error) {
+	err.Link, err.Number = t.link.name, t.update.Number
+	t.errs = append(t.errs, err)
+	t.link.judge(err)
+}
+
+// retry gives what waits before stages another chance. While that fails, nothing
+// is pulled.
+func (t *Transfer) retry() {
+	l := t.link
+	if t.stop {
+		t.blocked = false // what is held is to leave
+		l.chain.flush(t.fail)
+	}
+	if t.blocked || !(l.chain.stuck() || t.update.Reason == record.Flush) {
+		return
+	}
+	t.through(nil, nil)
+	t.blocked = l.chain.stuck()
+}
+
+// pull pulls from all inlets.
+func (t *Transfer) pull() {
+	if t.blocked || t.update.Reason == record.Flush {
+		return
+	}
+	l := t.link
+	if len(t.sources) == 1 {
+		t.sources[0].pull(t.ctx, t.update)
+		return
+	}
+	var places chan struct{}
+	if l.inletConcurrency > 0 {
+		places = make(chan struct{}, l.inletConcurrency)
+	}
+	var pulls sync.WaitGroup
+	for _, s := range t.sources {
+		if places != nil {
+			places <- struct{}{}
+		}
+		pulls.Go(func() {
+			if places != nil {
+				defer func() { <-places }()
+			}
+			s.pull(t.ctx, t.update)
+		})
+	}
+	pulls.Wait()
+}
+
+// process joins what was pulled and runs it through the processors and groupers.
+func (t *Transfer) process() {
+	if t.blocked || t.update.Reason == record.Flush {
+		return
+	}
+	l := t.link
+	var records []record.Record
+	for _, s := range t.sources {
+		pulled, err := s.take(t.update.Due)
+		t.pulled += len(pulled)
+		if records == nil {
+			records = pulled
+		} else {
+			records = append(slices.Clip(records), pulled...)
+		}
+		if err != nil {
+			t.fail(&Error{Op: OpPull, Node: s.name, Err: err})
+		}
+	}
+	if len(l.chain.stages) > 0 {
+		l.mu.Lock()
+		l.account.Pulled += int64(t.pulled)
+		l.transit = records
+		l.mu.Unlock()
+	}
+	t.through(records, l.newBarrier(t))
+}
+
+// through runs records, and the barrier after them, through the link's stages.
+func (t *Transfer) through(records []record.Record, b *barrier) {
+	l := t.link
+	out, passed := l.chain.run(t.ctx, records, b, t.fail)
+	t.barriers = append(t.barriers, passed...)
+	if l.grouping != nil {
+		t.batches = append(t.batches, l.grouping.take()...)
+	} else if len(out) > 0 {
+		t.batches = append(t.batches, out)
+	}
+}
+
+// hand hands everything over to the lanes, and lets the next transfer begin.
+func (t *Transfer) hand() {
+	l := t.link
+	l.mu.Lock()
+	t.handed = true
+	if t.dead {
+		l.idle.Broadcast()
+		l.mu.Unlock()
+		return
+	}
+	if l.current != nil {
+		l.makeReport()
+	}
+	l.current = t
+	l.errs = append(l.errs, t.errs...)
+	pulls := !t.blocked && t.update.Reason != record.Flush
+	if pulls {
+		l.due = t.update.Due
+	}
+	if len(l.chain.stages) == 0 {
+		l.account.Pulled += int64(t.pulled)
+	}
+	l.settle()
+	if l.pushEmpty && len(t.batches) == 0 && !t.blocked {
+		t.batches = append(t.batches, nil)
+	}
+	l.distribute(t, pulls)
+	var others []*lane
+	for _, ln := range l.allLanes() {
+		ln.update = &t.update
+		ln.flush = ln.flush || t.stop
+		if !ln.take() {
+			if t.stop && ln.working {
+				t.busy = append(t.busy, ln)
+			}
+			continue
+		}
+		if t.inline == nil {
+			t.inline = ln
+		} else {
+			others = append(others, ln)
+		}
+	}
+	l.front = nil
+	l.idle.Broadcast()
+	if t.inline == nil && l.quiet() {
+		l.makeReport()
+	}
+	ready := t.inline == nil || l.ready()
+	reports := len(l.outbox) > 0
+	l.mu.Unlock()
+	for _, ln := range others {
+		go ln.work()
+	}
+	if reports {
+		l.deliver()
+	}
+	if ready {
+		l.changed()
+	}
+}
+
+// distribute gives the batches and barriers of t to every lane. l.mu is held.
+func (l *Link) distribute(t *Transfer, pulls bool) {
+	for _, b := range t.barriers {
+		b.handed = true
+		b.left = len(l.lanes)
+	}
+	for _, batch := range t.batches {
+		l.account.Handed += int64(len(batch))
+	}
+	for _, ln := range l.lanes {
+		for i, batch := range t.batches {
+			e := entry{records: batch, update: &t.update}
+			if last := i == len(t.batches)-1; last && pulls {
+				e.end = len(t.barriers) <= 1
+				if len(t.barriers) == 1 {
+					e.barrier = t.barriers[0]
+				}
+			}
+			ln.add(e)
+		}
+		if len(t.batches) > 0 && len(t.barriers) <= 1 && pulls {
+			continue
+		}
+		for _, b := range t.barriers {
+			ln.add(entry{end: true, barrier: b})
+		}
+		if len(t.batches) == 0 && len(t.barriers) == 0 && len(ln.chain.stages) > 0 && ln.inbox.len() == 0 {
+			ln.add(entry{update: &t.update}) // holders may want to release
+		}
+	}
+}
+
+// serve works the first lane that was found idle.
+func (t *Transfer) serve() {
+	if t.inline != nil {
+		t.inline.work()
+	}
+}
+
+// Outcome returns how the transfer ended, or [Running].
+func (t *Transfer) Outcome() Outcome {
+	t.link.mu.Lock()
+	defer t.link.mu.Unlock()
+	return t.report.Outcome
+}
+
+// Wait waits for the transfer's end, as [Link.Transfer] does.
+func (t *Transfer) Wait(ctx context.Context) (Report, error) {
+	l := t.link
+	l.mu.Lock()
+	if !t.finished {
+		if t.done == nil {
+			t.done = make(chan struct{})
+		}
+		l.mu.Unlock()
+		select {
+		case <-t.done:
+		case <-ctx.Done():
+			return Report{}, context.Cause(ctx)
+		}
+		l.mu.Lock()
+	}
+	defer l.mu.Unlock()
+	if t.report.Number < 0 {
+		return t.report, t.report.Err
+	}
+	return t.report, t.open()
+}
+
+// calling returns the names of the nodes that a transfer before its hand-over is
+// calling.
+func (t *Transfer) calling() (names []string) {
+	for _, s := range t.sources {
+		if s.calling.Load() {
+			names = append(names, s.name)
+		}
+	}
+	if len(names) == 0 {
+		names = append(names, "processors")
+	}
+	return names
+}
