@@ -173,7 +173,7 @@ func (l *Link) rewind(ctx context.Context, running bool, added []*source) error 
 		l.mu.Unlock()
 	}()
 	if fresh {
-		if _, err := j.load(ctx); err != nil {
+		if _, err := j.load(ctx, 0); err != nil {
 			return &Error{Op: OpState, Link: l.name, Node: j.key, Number: -1, Err: err}
 		}
 		l.mu.Lock()

@@ -88,7 +88,7 @@ type storedView struct {
 }
 
 // load reads the store and begins a new term of writing.
-func (j *journal) load(ctx context.Context) (stored, error) {
+func (j *journal) load(ctx context.Context, delivered int64) (stored, error) {
 	value, rev, err := j.store.Get(ctx, j.key)
 	if err != nil {
 		return stored{}, fmt.Errorf("read %q: %w", j.key, err)
@@ -101,7 +101,7 @@ func (j *journal) load(ctx context.Context) (stored, error) {
 	}
 	var id [8]byte
 	rand.Read(id[:]) // never fails
-	*j = journal{store: j.store, key: j.key, writer: hex.EncodeToString(id[:]), rev: rev, value: value}
+	*j = journal{store: j.store, key: j.key, writer: hex.EncodeToString(id[:]), rev: rev, value: value, delivered: delivered}
 	j.points = make(map[string]point, len(s.Inlets))
 	for name, in := range s.Inlets {
 		j.points[name] = point{name, in.Position, in.From}

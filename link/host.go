@@ -18,11 +18,16 @@ func FromContext(ctx context.Context) *Link {
 
 // fail notes an error and asks the handlers.
 func (l *Link) fail(err *Error) {
+	l.note(err)
+	l.judge(err)
+}
+
+// note notes an error for the next report.
+func (l *Link) note(err *Error) {
 	err.Link = l.name
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.errs = append(l.errs, err)
-	l.mu.Unlock()
-	l.judge(err)
 }
 
 // judge asks the link's handler and then the host what to do about err, one call
@@ -35,6 +40,10 @@ func (l *Link) judge(err *Error) {
 		return
 	}
 	for l.judging {
+		if l.stop != nil && l.stop.over { // the other call hangs
+			l.mu.Unlock()
+			return
+		}
 		l.idle.Wait()
 	}
 	l.judging = true
@@ -69,10 +78,8 @@ func (l *Link) judge(err *Error) {
 
 // callbackFailed tells the host that a handler of the link has failed itself.
 func (l *Link) callbackFailed(ctx context.Context, host Host, number int64, name string, cause error) {
-	err := &Error{Op: OpReport, Link: l.name, Node: name, Number: number, Err: cause}
-	l.mu.Lock()
-	l.errs = append(l.errs, err)
-	l.mu.Unlock()
+	err := &Error{Op: OpReport, Node: name, Number: number, Err: cause}
+	l.note(err)
 	if host != nil {
 		host.Failed(ctx, l, err)
 	}

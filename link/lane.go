@@ -186,10 +186,10 @@ func (ln *lane) process(ctx context.Context, e entry, flush bool) bool {
 	out, barriers := ln.chain.run(ctx, e.records, e.barrier, fail)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ln.settle()
 	if ln.dead {
 		return false
 	}
+	ln.settle()
 	if len(out) > 0 || l.pushEmpty && e.update != nil {
 		ln.queue.push(entry{records: out, update: update})
 	}

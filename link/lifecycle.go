@@ -76,7 +76,7 @@ func (l *Link) startNodes(ctx context.Context) (err error) {
 	}
 	var s stored
 	err = apart(ctx.Done(), context.Cause(ctx), func() (err error) {
-		s, err = l.journal.load(ctx)
+		s, err = l.journal.load(ctx, l.delivered)
 		return err
 	})
 	if err != nil {

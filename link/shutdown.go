@@ -123,12 +123,17 @@ func (l *Link) end(s *stop) {
 	hung := l.abandon()
 	apart(s.late, nil, func() error { l.commit(s.last, true); return nil }) // its failures are in l.errs
 	l.drain(s)
+	failed := func(node string, err error) {
+		e := &Error{Op: OpShutdown, Node: node, Number: -1, Err: err}
+		l.note(e)
+		apart(s.late, nil, func() error { l.judge(e); return nil }) // a handler may hang too
+	}
 	for _, name := range hung {
-		l.fail(&Error{Op: OpShutdown, Node: name, Number: -1, Err: errAbandoned})
+		failed(name, errAbandoned)
 	}
 	for _, node := range slices.Backward(l.allNodes()) {
 		if err := l.nodes.shutdown(s.last, s.late, node); err != nil {
-			l.fail(&Error{Op: OpShutdown, Node: nameOf(node), Number: -1, Err: err})
+			failed(nameOf(node), err)
 		}
 	}
 
@@ -145,6 +150,9 @@ func (l *Link) end(s *stop) {
 
 	l.mu.Lock()
 	s.report, s.err = t.report, t.open()
+	if l.delivering {
+		s.err = errors.Join(s.err, &Error{Op: OpReport, Link: l.name, Node: "OnReport", Number: -1, Err: errAbandoned})
+	}
 	l.phase, l.draining = stopped, nil
 	l.cancel(ErrStopped)
 	s.cancel(ErrStopped)

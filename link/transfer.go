@@ -167,9 +167,17 @@ func (t *Transfer) refuse(o Outcome, err error) bool {
 
 // fail notes an error of this transfer and asks the handlers.
 func (t *Transfer) fail(err *Error) {
-	err.Link, err.Number = t.link.name, t.update.Number
-	t.errs = append(t.errs, err)
-	t.link.judge(err)
+	l := t.link
+	err.Link, err.Number = l.name, t.update.Number
+	l.mu.Lock()
+	dead := t.dead
+	if !dead {
+		t.errs = append(t.errs, err)
+	}
+	l.mu.Unlock()
+	if !dead {
+		l.judge(err)
+	}
 }
 
 // retry gives what waits before stages another chance. While that fails, nothing

@@ -18,15 +18,15 @@ type Cloner interface {
 // what it is given. It remembers what it learned about types: the zero value is
 // ready to use, and not safe for concurrent use.
 //
-//   - Plain values (numbers, strings, [time.Time], arrays and structs of them)
-//     are returned as they are.
-//   - A [Cloner] is asked for its Clone.
+//   - Plain values (numbers, strings, functions, [time.Time], arrays and structs
+//     of them) are returned as they are.
+//   - A [Cloner] is asked for its Clone, unless it is nil.
 //   - Maps, slices and pointers, also inside of exported struct fields, are copied
-//     at every depth. A pointer that occurs twice in one payload occurs twice in
-//     the copy.
-//   - Functions are returned as they are.
+//     at every depth, map keys included. Nil ones stay nil. A pointer that occurs
+//     twice in one payload occurs twice in the copy.
 //   - What cannot be copied is a permanent error that names the type: channels,
-//     unsafe pointers, and structs with unexported fields that are not plain.
+//     unsafe pointers, structs with unexported fields that are not plain, and what
+//     is nested more than 10,000 deep.
 type Copier struct {
 	plain map[reflect.Type]bool
 	last  reflect.Type // of the last plain payload
@@ -45,7 +45,8 @@ type seen struct {
 }
 
 // Records appends copies of src to dst. Metadata, being immutable, is shared. If
-// payloads cannot be copied, the error is a [*Partial] of their indices.
+// payloads cannot be copied, those records are left out and the error is a
+// [*Partial] of their indices in src.
 func (c *Copier) Records(dst, src []Record) ([]Record, error) {
 	var failures Failures
 	for i, r := range src {
@@ -61,6 +62,15 @@ func (c *Copier) Records(dst, src []Record) ([]Record, error) {
 
 // Payload returns a deep copy of v.
 func (c *Copier) Payload(v any) (any, error) {
+	out, err := c.copy(v)
+	if err != nil {
+		return nil, Permanent(fmt.Errorf("payload of type %T cannot be copied: %w; "+
+			"give it a Clone() any method, declare the outlet with outlet.ReadOnly, or share payloads", v, err))
+	}
+	return out, nil
+}
+
+func (c *Copier) copy(v any) (any, error) {
 	switch v := v.(type) {
 	case nil, bool, string, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64,
 		float32, float64, complex64, complex128, time.Time, time.Duration:
@@ -78,9 +88,6 @@ func (c *Copier) Payload(v any) (any, error) {
 	if t == c.last {
 		return v, nil
 	}
-	if cl, ok := v.(Cloner); ok {
-		return cl.Clone(), nil
-	}
 	if c.isPlain(t) {
 		c.last = t
 		return v, nil
@@ -88,8 +95,7 @@ func (c *Copier) Payload(v any) (any, error) {
 	defer clear(c.seen)
 	out, err := c.value(reflect.ValueOf(v))
 	if err != nil {
-		return nil, Permanent(fmt.Errorf("payload of type %T cannot be copied: %w; "+
-			"give it a Clone() any method, declare the outlet with outlet.ReadOnly, or share payloads", v, err))
+		return nil, err
 	}
 	return out.Interface(), nil
 }
@@ -118,7 +124,7 @@ func (c *Copier) object(m map[string]any) (any, error) {
 		if scalar(v) {
 			continue
 		}
-		p, err := c.Payload(v)
+		p, err := c.copy(v)
 		if err != nil {
 			return nil, err
 		}
@@ -137,7 +143,7 @@ func (c *Copier) list(l []any) (any, error) {
 	defer c.leave()
 	out := make([]any, len(l))
 	for i, v := range l {
-		p, err := c.Payload(v)
+		p, err := c.copy(v)
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +154,7 @@ func (c *Copier) list(l []any) (any, error) {
 
 func (c *Copier) enter() error {
 	if c.depth == maxDepth {
-		return Permanent(fmt.Errorf("payload cannot be copied: it contains itself, or is nested more than %d deep", maxDepth))
+		return fmt.Errorf("it contains itself, or is nested more than %d deep", maxDepth)
 	}
 	c.depth++
 	return nil
@@ -184,32 +190,25 @@ func (c *Copier) isPlain(t reflect.Type) bool {
 	return true
 }
 
+// value copies what is not plain by reflection.
 func (c *Copier) value(v reflect.Value) (reflect.Value, error) {
 	t := v.Type()
 	if c.isPlain(t) {
 		return v, nil
 	}
+	var key seen
 	switch v.Kind() {
 	case reflect.Map, reflect.Slice, reflect.Pointer, reflect.Interface:
 		if v.IsNil() {
 			return v, nil
 		}
-	}
-	if t.Implements(reflect.TypeFor[Cloner]()) && v.CanInterface() {
-		clone := reflect.ValueOf(v.Interface().(Cloner).Clone())
-		if !clone.IsValid() || !clone.Type().AssignableTo(t) {
-			return v, fmt.Errorf("Clone of %v returned another type", t)
+		if v.Kind() == reflect.Interface {
+			return c.value(v.Elem())
 		}
-		return clone, nil
-	}
-	var key seen
-	switch v.Kind() {
-	case reflect.Map, reflect.Pointer:
 		key = seen{v.Pointer(), t, 0}
-	case reflect.Slice:
-		key = seen{v.Pointer(), t, v.Len()}
-	}
-	if key.typ != nil {
+		if v.Kind() == reflect.Slice {
+			key.len = v.Len()
+		}
 		if out, ok := c.seen[key]; ok {
 			return out, nil
 		}
@@ -217,24 +216,25 @@ func (c *Copier) value(v reflect.Value) (reflect.Value, error) {
 			c.seen = make(map[seen]reflect.Value)
 		}
 	}
+	if err := c.enter(); err != nil {
+		return v, err
+	}
+	defer c.leave()
+	if t.Implements(reflect.TypeFor[Cloner]()) {
+		out, err := clone(v.Interface().(Cloner), t)
+		if err == nil && key.typ != nil {
+			c.seen[key] = out
+		}
+		return out, err
+	}
 	switch v.Kind() {
 	case reflect.Map:
 		out := reflect.MakeMapWithSize(t, v.Len())
 		c.seen[key] = out
-		for it := v.MapRange(); it.Next(); {
-			e, err := c.value(it.Value())
-			if err != nil {
-				return v, err
-			}
-			out.SetMapIndex(it.Key(), e)
-		}
-		return out, nil
+		return out, c.entries(out, v)
 	case reflect.Slice:
 		out := reflect.MakeSlice(t, v.Len(), v.Len())
 		c.seen[key] = out
-		return out, c.elements(out, v)
-	case reflect.Array:
-		out := reflect.New(t).Elem()
 		return out, c.elements(out, v)
 	case reflect.Pointer:
 		out := reflect.New(t.Elem())
@@ -244,12 +244,47 @@ func (c *Copier) value(v reflect.Value) (reflect.Value, error) {
 			out.Elem().Set(e)
 		}
 		return out, err
-	case reflect.Interface:
-		return c.value(v.Elem())
+	case reflect.Array:
+		out := reflect.New(t).Elem()
+		return out, c.elements(out, v)
 	case reflect.Struct:
-		return c.fields(v)
+		out := reflect.New(t).Elem()
+		out.Set(v)
+		return out, c.fields(out, v)
 	}
 	return v, fmt.Errorf("it holds a %v", t)
+}
+
+// clone returns a clone that is a t. A pointer whose Clone is a method of what it
+// points to gets a pointer to the clone.
+func clone(cl Cloner, t reflect.Type) (reflect.Value, error) {
+	out := reflect.ValueOf(cl.Clone())
+	switch {
+	case !out.IsValid():
+		return out, fmt.Errorf("Clone of %v returned nil", t)
+	case out.Type() == t:
+		return out, nil
+	case t.Kind() == reflect.Pointer && out.Type() == t.Elem():
+		p := reflect.New(t.Elem())
+		p.Elem().Set(out)
+		return p, nil
+	}
+	return out, fmt.Errorf("Clone of %v returned a %v", t, out.Type())
+}
+
+func (c *Copier) entries(out, v reflect.Value) error {
+	for it := v.MapRange(); it.Next(); {
+		k, err := c.value(it.Key())
+		if err != nil {
+			return err
+		}
+		e, err := c.value(it.Value())
+		if err != nil {
+			return err
+		}
+		out.SetMapIndex(k, e)
+	}
+	return nil
 }
 
 func (c *Copier) elements(out, v reflect.Value) error {
@@ -263,23 +298,29 @@ func (c *Copier) elements(out, v reflect.Value) error {
 	return nil
 }
 
-func (c *Copier) fields(v reflect.Value) (reflect.Value, error) {
+// fields copies the fields of v that are not plain to out, which has the others.
+func (c *Copier) fields(out, v reflect.Value) error {
 	t := v.Type()
-	out := reflect.New(t).Elem()
-	out.Set(v)
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if c.isPlain(f.Type) {
 			continue
 		}
 		if !f.IsExported() {
-			return v, fmt.Errorf("%v has the unexported field %s of type %v", t, f.Name, f.Type)
+			if !f.Anonymous || f.Type.Kind() != reflect.Struct {
+				return fmt.Errorf("%v has the unexported field %s of type %v", t, f.Name, f.Type)
+			}
+			// Exported fields of an embedded struct are fields of this one.
+			if err := c.fields(out.Field(i), v.Field(i)); err != nil {
+				return err
+			}
+			continue
 		}
 		e, err := c.value(v.Field(i))
 		if err != nil {
-			return v, err
+			return err
 		}
 		out.Field(i).Set(e)
 	}
-	return out, nil
+	return nil
 }

@@ -10,9 +10,9 @@ import (
 )
 
 // Partial is the error of a processor or an outlet that failed for some of the
-// records it was given: those at the indices of Failed. The rest is done. A
-// Partial without an index, or with one out of range, is a mistake of its
-// author and counts as a failure of all.
+// records it was given: those at the indices of Failed. The rest is done. One that
+// does not pass [Partial.Check] is a mistake of its author and counts as a failure
+// of all.
 type Partial struct {
 	Failed map[int]error
 }
@@ -60,6 +60,23 @@ func AsPartial(err error) *Partial {
 	return nil
 }
 
+// Check returns what is wrong with p as the answer to n records: no index, one
+// that is out of range, or one with a nil error. It returns nil if p is right.
+func (p *Partial) Check(n int) error {
+	if len(p.Failed) == 0 {
+		return errors.New("a Partial without an index, want those of the failed records")
+	}
+	for _, i := range p.Indices() {
+		if i < 0 || i >= n {
+			return fmt.Errorf("a Partial with the index %d, want 0 to %d", i, n-1)
+		}
+		if p.Failed[i] == nil {
+			return fmt.Errorf("a Partial with a nil error at the index %d", i)
+		}
+	}
+	return nil
+}
+
 // Failures collects the failures of single records. The zero value is ready to
 // use.
 type Failures struct {
@@ -88,7 +105,7 @@ func (f *Failures) Err() error {
 	if len(f.failed) == 0 {
 		return nil
 	}
-	return &Partial{f.failed}
+	return &Partial{maps.Clone(f.failed)}
 }
 
 type permanentError struct{ err error }
@@ -127,8 +144,8 @@ func (e *RetryAfterError) Error() string {
 func (e *RetryAfterError) Unwrap() error { return e.Err }
 
 // RetryAfter marks err as one that asks for a pause: an outlet that answers
-// with it is not offered anything again before d has passed. It returns nil for
-// a nil err.
+// with it is not offered anything again before d has passed. A d that is not
+// positive asks for none. It returns nil for a nil err.
 func RetryAfter(d time.Duration, err error) error {
 	if err == nil {
 		return nil

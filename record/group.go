@@ -27,16 +27,18 @@ func (f GrouperFunc) Group(ctx context.Context, batches [][]Record) ([][]Record,
 
 // By returns a grouper that cuts every batch by a key of the payload, a T.
 // Groups stand in the order in which their keys first appear, records in the
-// order in which they come. A payload that is no T is an error.
+// order in which they come. A payload that is no T is an error. A nil key is an
+// error of the grouper's Validate, which links call before they start.
 func By[T any, K comparable](key func(T) K) Grouper {
-	return GrouperFunc(func(_ context.Context, batches [][]Record) ([][]Record, error) {
+	name := "by(" + typeName[T]() + ")"
+	return cutter{name, noFunction(name, key == nil), func(batches [][]Record) ([][]Record, error) {
 		var out [][]Record
-		for _, batch := range batches {
+		for b, batch := range batches {
 			place := make(map[K]int)
 			for i, r := range batch {
 				v, err := As[T](r)
 				if err != nil {
-					return nil, fmt.Errorf("record %d: %w", i, err)
+					return nil, fmt.Errorf("batch %d, record %d: %w", b, i, err)
 				}
 				k := key(v)
 				at, ok := place[k]
@@ -49,41 +51,49 @@ func By[T any, K comparable](key func(T) K) Grouper {
 			}
 		}
 		return out, nil
-	})
+	}}
 }
 
 // Chunk returns a grouper that cuts every batch into batches of n records, the
 // last one with what is left. An n below 1 is an error of the grouper's
 // Validate, which links call before they start.
-func Chunk(n int) Grouper { return chunk(n) }
-
-type chunk int
-
-func (n chunk) Validate() error {
+func Chunk(n int) Grouper {
+	name := fmt.Sprintf("chunk(%d)", n)
 	if n < 1 {
-		return fmt.Errorf("record.Chunk: n is %d, want at least 1", int(n))
+		return cutter{name: name, invalid: fmt.Errorf("record.Chunk: n is %d, want at least 1", n)}
 	}
-	return nil
+	return cutter{name: name, cut: func(batches [][]Record) ([][]Record, error) {
+		count := 0
+		for _, batch := range batches {
+			count += len(batch)/n + min(len(batch)%n, 1)
+		}
+		out := make([][]Record, 0, count)
+		for _, batch := range batches {
+			for len(batch) > 0 {
+				size := min(n, len(batch))
+				out = append(out, batch[:size:size])
+				batch = batch[size:]
+			}
+		}
+		return out, nil
+	}}
 }
 
-func (n chunk) Group(_ context.Context, batches [][]Record) ([][]Record, error) {
-	if err := n.Validate(); err != nil {
-		return nil, err
+// cutter is a grouper that exists only as a function. It cannot be compared, so
+// that it is not taken for the same node elsewhere: it keeps nothing, and may be
+// used in several places.
+type cutter struct {
+	name    string
+	invalid error
+	cut     func(batches [][]Record) ([][]Record, error)
+}
+
+func (c cutter) Validate() error { return c.invalid }
+func (c cutter) String() string  { return c.name }
+
+func (c cutter) Group(_ context.Context, batches [][]Record) ([][]Record, error) {
+	if c.invalid != nil {
+		return nil, c.invalid
 	}
-	size := int(n)
-	count := 0
-	for _, batch := range batches {
-		count += (len(batch) + size - 1) / size
-	}
-	out := make([][]Record, 0, count)
-	for _, batch := range batches {
-		for len(batch) > size {
-			out = append(out, batch[:size:size])
-			batch = batch[size:]
-		}
-		if len(batch) > 0 {
-			out = append(out, batch)
-		}
-	}
-	return out, nil
+	return c.cut(batches)
 }

@@ -123,9 +123,11 @@ func (k Key[T]) Of(v T) Attr { return Attr{k.name, v} }
 // Get returns the record's value of the key. ok is false if the record has none,
 // or one that is not a T.
 func (k Key[T]) Get(r Record) (value T, ok bool) {
-	v, _ := r.Metadata.Get(k.name)
-	value, ok = v.(T)
-	return value, ok
+	v, ok := r.Metadata.Get(k.name)
+	if !ok {
+		return value, false
+	}
+	return to[T](v)
 }
 
 // Or returns the record's value of the key, or def where [Key.Get] finds none.

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -65,9 +66,10 @@ type Holding struct {
 }
 
 // Each returns a processor that calls f for every record by itself. A record for
-// which f fails fails alone.
+// which f fails fails alone. A nil f, here as in the functions below, is an error
+// of the processor's Validate, which links call before they start.
 func Each(f func(ctx context.Context, r Record) (Record, error)) Processor {
-	return expand(func(ctx context.Context, out []Record, r Record) ([]Record, error) {
+	return newExpander("each", f == nil, func(ctx context.Context, out []Record, r Record) ([]Record, error) {
 		r, err := f(ctx, r)
 		if err != nil {
 			return out, err
@@ -79,7 +81,8 @@ func Each(f func(ctx context.Context, r Record) (Record, error)) Processor {
 // Map returns a processor that replaces every payload, a T, by what f makes of
 // it. A record for which f fails, or whose payload is no T, fails alone.
 func Map[T, U any](f func(T) (U, error)) Processor {
-	return expand(func(_ context.Context, out []Record, r Record) ([]Record, error) {
+	name := "map(" + typeName[T]() + ")"
+	return newExpander(name, f == nil, func(_ context.Context, out []Record, r Record) ([]Record, error) {
 		v, err := As[T](r)
 		if err != nil {
 			return out, err
@@ -95,10 +98,10 @@ func Map[T, U any](f func(T) (U, error)) Processor {
 // Filter returns a processor that lets those records pass whose payload, a T,
 // keep accepts. A record whose payload is no T fails alone.
 func Filter[T any](keep func(T) bool) Processor {
-	return expand(func(_ context.Context, out []Record, r Record) ([]Record, error) {
-		v, ok := r.Payload.(T)
-		if !ok {
-			_, err := As[T](r)
+	name := "filter(" + typeName[T]() + ")"
+	return newExpander(name, keep == nil, func(_ context.Context, out []Record, r Record) ([]Record, error) {
+		v, err := As[T](r)
+		if err != nil {
 			return out, err
 		}
 		if keep(v) {
@@ -113,7 +116,8 @@ func Filter[T any](keep func(T) bool) Processor {
 // extended by a slash and the position among the values, from 0. A record for
 // which f fails, or whose payload is no T, fails alone.
 func FlatMap[T, U any](f func(T) ([]U, error)) Processor {
-	return expand(func(_ context.Context, out []Record, r Record) ([]Record, error) {
+	name := "flatmap(" + typeName[T]() + ")"
+	return newExpander(name, f == nil, func(_ context.Context, out []Record, r Record) ([]Record, error) {
 		v, err := As[T](r)
 		if err != nil {
 			return out, err
@@ -133,10 +137,34 @@ func FlatMap[T, U any](f func(T) ([]U, error)) Processor {
 	})
 }
 
-// expand is a processor that appends to out what becomes of one record.
-type expand func(ctx context.Context, out []Record, r Record) ([]Record, error)
+// expander is a processor that appends to a slice what becomes of one record. It
+// cannot be compared, so that it is not taken for the same node elsewhere: it
+// keeps nothing, and may be used in several places.
+type expander struct {
+	name    string
+	invalid error
+	expand  func(ctx context.Context, out []Record, r Record) ([]Record, error)
+}
 
-func (f expand) Process(ctx context.Context, records []Record) ([]Record, error) {
+func newExpander(name string, isNil bool, f func(context.Context, []Record, Record) ([]Record, error)) Processor {
+	return expander{name, noFunction(name, isNil), f}
+}
+
+// noFunction returns the error of a constructor that was given a nil function.
+func noFunction(name string, isNil bool) error {
+	if !isNil {
+		return nil
+	}
+	return fmt.Errorf("%s: the function is nil", name)
+}
+
+func (e expander) Validate() error { return e.invalid }
+func (e expander) String() string  { return e.name }
+
+func (e expander) Process(ctx context.Context, records []Record) ([]Record, error) {
+	if e.invalid != nil {
+		return nil, e.invalid
+	}
 	if len(records) == 0 {
 		return nil, nil
 	}
@@ -144,7 +172,7 @@ func (f expand) Process(ctx context.Context, records []Record) ([]Record, error)
 	out := make([]Record, 0, len(records))
 	for i, r := range records {
 		var err error
-		if out, err = f(ctx, out, r); err != nil {
+		if out, err = e.expand(ctx, out, r); err != nil {
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 				return nil, err
 			}

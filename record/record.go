@@ -1,6 +1,9 @@
 package record
 
-import "fmt"
+import (
+	"fmt"
+	"reflect"
+)
 
 // Record is one thing that moves from an inlet to outlets. It is a value: copy
 // it freely, change it with the With methods. The zero Record has no payload,
@@ -82,13 +85,22 @@ func (r Record) String() string {
 }
 
 // As returns the payload of r as a T. A payload of another type is an error
-// that names both types and is permanent.
+// that names both types and is permanent. A nil payload is a T if T is an
+// interface.
 func As[T any](r Record) (T, error) {
-	v, ok := r.Payload.(T)
+	v, ok := to[T](r.Payload)
 	if !ok {
 		return v, Permanent(fmt.Errorf("payload is a %T, want %s", r.Payload, typeName[T]()))
 	}
 	return v, nil
 }
 
-func typeName[T any]() string { return fmt.Sprintf("%T", (*T)(nil))[1:] }
+// to returns v as a T. Nil is one if T is an interface.
+func to[T any](v any) (t T, ok bool) {
+	if t, ok = v.(T); ok {
+		return t, true
+	}
+	return t, v == nil && reflect.TypeFor[T]().Kind() == reflect.Interface
+}
+
+func typeName[T any]() string { return reflect.TypeFor[T]().String() }
