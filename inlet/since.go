@@ -12,14 +12,18 @@ import (
 type since[C, T any] struct {
 	name     string
 	pull     func(ctx context.Context, after C) ([]T, C, error)
-	read     C
-	position []byte
+	after    C      // what position says
+	position []byte // as JSON; nil: the beginning
 }
 
 // Since returns a resumable inlet. Every pull calls f with the cursor up to which
 // it has read, at first the zero C, and f returns what comes after it together
-// with the new cursor. A cursor is stored as JSON, so a C must survive a round
-// trip through it, as numbers, strings, times and structs of exported fields do.
+// with the new cursor. With [record.Record] as T, f gives its records metadata and
+// IDs.
+//
+// A cursor is kept as JSON, and what f gets has been through it also without a
+// restart, so a C must survive that, as numbers, strings, times and structs of
+// exported fields do. A cursor that does not is an error of the pull.
 //
 // The cursor moves only if f returns no error, or returns values together with
 // one. The link commits it once those values are delivered and gives the
@@ -45,27 +49,46 @@ func (s *since[C, T]) Validate() error {
 }
 
 func (s *since[C, T]) Pull(ctx context.Context, _ record.Update) ([]record.Record, error) {
-	values, next, err := s.pull(ctx, s.read)
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	after := s.after
+	moved := false
+	defer func() {
+		if !moved { // f may have changed what its cursor refers to
+			s.after, _ = decode[C](s.position)
+		}
+	}()
+	values, next, err := s.pull(ctx, after)
 	if err != nil && len(values) == 0 {
 		return nil, err
 	}
-	position, jsonErr := json.Marshal(next)
-	if jsonErr != nil {
-		return nil, errors.Join(err, fmt.Errorf("inlet %q: cursor %v cannot be stored: %w", s.name, next, jsonErr))
+	position, wrong := json.Marshal(next)
+	if wrong == nil {
+		after, wrong = decode[C](position)
 	}
-	s.read, s.position = next, position
+	if wrong != nil {
+		return nil, errors.Join(err, fmt.Errorf("inlet %q: cursor %v cannot be stored as JSON and read again: %w", s.name, next, wrong))
+	}
+	s.after, s.position, moved = after, position, true
 	return wrap(values), err
 }
 
 func (s *since[C, T]) Seek(_ context.Context, position []byte) error {
-	var read C
-	if position != nil {
-		if err := json.Unmarshal(position, &read); err != nil {
-			return fmt.Errorf("inlet %q: stored position %.100q is no %T: %w", s.name, position, read, err)
-		}
+	after, err := decode[C](position)
+	if err != nil {
+		return fmt.Errorf("inlet %q: stored position %.100q is no %s: %w", s.name, position, typeName[C](), err)
 	}
-	s.read, s.position = read, position
+	s.after, s.position = after, position
 	return nil
 }
 
 func (s *since[C, T]) Position() []byte { return s.position }
+
+// decode returns the cursor that a position says. Nil is the zero one.
+func decode[C any](position []byte) (cursor C, err error) {
+	if position != nil {
+		err = json.Unmarshal(position, &cursor)
+	}
+	return cursor, err
+}

@@ -1,37 +1,45 @@
 package outlet
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
 
 	"github.com/databay-go/databay/record"
 )
 
-// sink is an outlet that exists only as a function and its mistakes. It is a
-// pointer, so that it can be compared.
+// sink is an outlet that exists only as a function, its name and its mistakes. It
+// is a pointer, so that it can be compared.
 type sink struct {
+	name    string
 	push    Func
 	invalid error
 }
 
 func (s *sink) Push(ctx context.Context, records []record.Record, u record.Update) error {
+	if s.invalid != nil {
+		return s.invalid
+	}
 	return s.push(ctx, records, u)
 }
 
 func (s *sink) Validate() error { return s.invalid }
+func (s *sink) String() string  { return s.name }
 
 // Of returns an outlet that calls f with the payloads of the records, which are
 // Ts. A record whose payload is no T fails alone, for good; f is then called with
-// the others. A [*record.Partial] of f speaks of the indices of its values.
+// the others, if there are any. A [*record.Partial] of f speaks of the indices of
+// its values.
 func Of[T any](f func(ctx context.Context, values []T) error) Outlet {
+	s := &sink{name: "of(" + typeName[T]() + ")"}
 	if f == nil {
-		return &sink{invalid: errors.New("outlet.Of: the function is nil")}
+		s.invalid = errors.New("outlet.Of: the function is nil")
+		return s
 	}
-	return &sink{push: func(ctx context.Context, records []record.Record, _ record.Update) error {
+	s.push = func(ctx context.Context, records []record.Record, _ record.Update) error {
 		var failures record.Failures
 		values := make([]T, 0, len(records))
-		index := make([]int, 0, len(records)) // in records, of each value
 		for i, r := range records {
 			v, err := record.As[T](r)
 			if err != nil {
@@ -39,50 +47,70 @@ func Of[T any](f func(ctx context.Context, values []T) error) Outlet {
 				continue
 			}
 			values = append(values, v)
-			index = append(index, i)
 		}
 		if len(values) == 0 {
 			return failures.Err()
 		}
 		err := f(ctx, values)
-		if err == nil || len(values) == len(records) {
-			return cmp.Or(err, failures.Err())
+		if len(values) == len(records) {
+			return err
 		}
-		partial := record.AsPartial(err)
-		for v, i := range index {
-			if partial == nil {
-				failures.Add(i, err)
-			} else {
-				failures.Add(i, partial.Failed[v])
-			}
+		return answer(records, failures, len(values), err)
+	}
+	return s
+}
+
+// answer returns the answer to records of which those in failures were left out
+// before the rest, n of them, was answered with err.
+func answer(records []record.Record, failures record.Failures, n int, err error) error {
+	partial := record.AsPartial(err)
+	if partial != nil {
+		if wrong := partial.Check(n); wrong != nil {
+			err, partial = fmt.Errorf("%w: %w", wrong, err), nil
 		}
-		return failures.Err()
-	}}
+	}
+	at := 0 // among the rest
+	for i := range records {
+		if failures.Has(i) {
+			continue
+		}
+		if partial == nil {
+			failures.Add(i, err)
+		} else {
+			failures.Add(i, partial.Failed[at])
+		}
+		at++
+	}
+	return failures.Err()
 }
 
 // Each returns an outlet that calls f for every payload, a T, by itself. Those for
 // which f fails, or that are no T, are the only ones not accepted. When the
 // context ends, those not yet tried are not accepted either.
 func Each[T any](f func(ctx context.Context, value T) error) Outlet {
+	s := &sink{name: "each(" + typeName[T]() + ")"}
 	if f == nil {
-		return &sink{invalid: errors.New("outlet.Each: the function is nil")}
+		s.invalid = errors.New("outlet.Each: the function is nil")
+		return s
 	}
-	return &sink{push: func(ctx context.Context, records []record.Record, _ record.Update) error {
+	s.push = func(ctx context.Context, records []record.Record, _ record.Update) error {
 		var failures record.Failures
 		for i, r := range records {
-			if err := ctx.Err(); err != nil {
-				failures.Add(i, context.Cause(ctx))
-				continue
-			}
 			v, err := record.As[T](r)
+			if err == nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
 			if err == nil {
 				err = f(ctx, v)
 			}
 			failures.Add(i, err)
 		}
 		return failures.Err()
-	}}
+	}
+	return s
 }
+
+func typeName[T any]() string { return reflect.TypeFor[T]().String() }
 
 type named struct {
 	Outlet
@@ -103,10 +131,11 @@ func (n *named) Store() any {
 }
 
 func (n *named) Validate() error {
+	var err error
 	if n.name == "" {
-		return errors.New("outlet.Named: the name is empty")
+		err = errors.New("outlet.Named: the name is empty")
 	}
-	return validate(n.Outlet)
+	return errors.Join(err, validate(fmt.Sprintf("outlet.Named %q", n.name), n.Outlet))
 }
 
 type reader struct{ Outlet }
@@ -117,7 +146,7 @@ func ReadOnly(out Outlet) Outlet { return &reader{out} }
 
 func (r *reader) ReadOnly() bool  { return true }
 func (r *reader) Unwrap() Outlet  { return r.Outlet }
-func (r *reader) Validate() error { return validate(r.Outlet) }
+func (r *reader) Validate() error { return validate("outlet.ReadOnly", r.Outlet) }
 func (r *reader) Store() any {
 	if a, ok := r.Outlet.(Atomic); ok {
 		return a.Store()
@@ -130,9 +159,10 @@ func readOnly(out Outlet) bool {
 	return ok && r.ReadOnly()
 }
 
-func validate(out Outlet) error {
-	if out == nil {
-		return errors.New("the decorated outlet is nil")
+// validate asks what a decorator decorates for its mistakes.
+func validate(decorator string, out Outlet) error {
+	if v := reflect.ValueOf(out); !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
+		return errors.New(decorator + ": the outlet is nil")
 	}
 	if v, ok := As[Validator](out); ok {
 		return v.Validate()

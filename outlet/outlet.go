@@ -61,7 +61,7 @@ type Reader interface {
 // Atomic is an outlet that can write [record.Update.Commit] in the transaction in
 // which it writes the records. If its Store is the State of the link, the link
 // hands it the commit with the last records of a transfer, provided nothing else
-// is undelivered, and later finds it written.
+// is undelivered, and later finds it written. A nil Store is no claim.
 type Atomic interface {
 	Store() any
 }

@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/databay-go/databay/record"
 )
 
 // Printer is an outlet that writes a line a record: the update, the payload and,
-// if there is any, the metadata. The zero value is ready to use. All lines of a
-// push are written with one call, so links may share one.
+// if there is any, the metadata. The zero value is ready to use. The lines of a
+// push are written with one call, and one call at a time, so links may share a
+// Printer.
 type Printer struct {
 	// W is written to. If nil, os.Stdout.
 	W io.Writer
@@ -22,6 +24,8 @@ type Printer struct {
 
 	// SkipUpdate leaves the update out.
 	SkipUpdate bool
+
+	mu sync.Mutex // held while writing
 }
 
 var (
@@ -49,10 +53,12 @@ func (p *Printer) Push(_ context.Context, records []record.Record, u record.Upda
 			fmt.Fprintln(&b, r)
 		}
 	}
-	w := p.W
-	if w == nil {
-		w = os.Stdout
+	var w io.Writer = os.Stdout
+	if p.W != nil {
+		w = p.W
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}

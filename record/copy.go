@@ -261,7 +261,7 @@ func clone(cl Cloner, t reflect.Type) (reflect.Value, error) {
 	out := reflect.ValueOf(cl.Clone())
 	switch {
 	case !out.IsValid():
-		return out, fmt.Errorf("Clone of %v returned nil", t)
+		return out, fmt.Errorf("the Clone of %v returned nil", t)
 	case out.Type() == t:
 		return out, nil
 	case t.Kind() == reflect.Pointer && out.Type() == t.Elem():
@@ -269,7 +269,7 @@ func clone(cl Cloner, t reflect.Type) (reflect.Value, error) {
 		p.Elem().Set(out)
 		return p, nil
 	}
-	return out, fmt.Errorf("Clone of %v returned a %v", t, out.Type())
+	return out, fmt.Errorf("the Clone of %v returned a %v", t, out.Type())
 }
 
 func (c *Copier) entries(out, v reflect.Value) error {

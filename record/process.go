@@ -17,9 +17,10 @@ import (
 // was given, or a part of it. Process may be called with no records.
 //
 // A [*Partial] names the indices of the given records that failed; the returned
-// slice is then the result of the others. With any other error the returned
-// slice is ignored and all records count as failed. Failed records are given to
-// the processor again, before any others.
+// slice is then the result of the others and of what was held before, even if all
+// that were given failed. With any other error the returned slice is ignored and
+// all records count as failed. Failed records are given to the processor again,
+// before any others.
 //
 // A processor that keeps records until a later call is a [Holder]. One that keeps
 // them and is none is counted as having filtered them, and loses them in a

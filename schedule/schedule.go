@@ -86,7 +86,7 @@ func (e every) Count(from, to time.Time) int {
 	if e.d <= 0 || !to.After(from) {
 		return 0
 	}
-	return int(e.passed(to) - e.passed(from))
+	return int(min(e.passed(to)-e.passed(from), math.MaxInt)) // an int may be small
 }
 
 // passed returns how many instants there are up to and including t.
