@@ -1,6 +1,6 @@
 module github.com/databay-go/databay
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/go-co-op/gocron/v2 v2.21.2 // indirect
@@ -11,4 +11,5 @@ require (
 	github.com/stretchr/testify v1.12.1 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/net v0.43.0 // indirect
+	golang.org/x/text v0.44.0 // indirect
 )

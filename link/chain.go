@@ -2,9 +2,9 @@ package link
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/databay-go/databay/record"
@@ -18,7 +18,8 @@ import (
 // the stage has taken it. So whatever ends a call, nothing is lost.
 type chain struct {
 	stages []*stage
-	delta  delta // since it was last taken
+	delta  delta       // since it was last taken
+	dead   atomic.Bool // it was left behind: what is left of a run is not done
 }
 
 // delta is how the account of a chain changed.
@@ -35,6 +36,8 @@ type stage struct {
 	marks   []mark          // the barriers that have arrived, oldest first
 	taken   int64           // records taken since the start
 	holding record.Holding  // after its last call
+
+	calling atomic.Bool
 }
 
 // mark is a barrier and how many records arrived before it.
@@ -63,9 +66,32 @@ func (c *chain) run(ctx context.Context, records []record.Record, b *barrier, fa
 		barriers = append(barriers, b)
 	}
 	for _, s := range c.stages {
+		if c.dead.Load() {
+			return nil, nil
+		}
 		records, barriers = s.run(ctx, records, barriers, &c.delta, fail)
 	}
 	return records, barriers
+}
+
+// calling returns the name of the stage that is being called, or "".
+func (c *chain) calling() string {
+	for _, s := range c.stages {
+		if s.calling.Load() {
+			return s.name
+		}
+	}
+	return ""
+}
+
+// guard calls f, which calls the node of the stage. See the function guard.
+func (s *stage) guard(f func() error, failed func(error)) error {
+	s.calling.Store(true)
+	defer s.calling.Store(false)
+	return guard(f, func(err error) {
+		s.calling.Store(false)
+		failed(err)
+	})
 }
 
 func (s *stage) run(ctx context.Context, records []record.Record, barriers []*barrier, d *delta, fail func(*Error)) ([]record.Record, []*barrier) {
@@ -117,7 +143,7 @@ func (s *stage) call(ctx context.Context, d *delta, fail func(*Error)) []record.
 	failed := func(err error) {
 		fail(&Error{Op: s.op, Node: s.name, Records: len(given), Kept: true, Err: err})
 	}
-	err := guard(func() (err error) {
+	err := s.guard(func() (err error) {
 		out, err = s.proc.Process(ctx, given)
 		return err
 	}, failed)
@@ -125,12 +151,11 @@ func (s *stage) call(ctx context.Context, d *delta, fail func(*Error)) []record.
 	if err != nil {
 		var wrong error
 		if rest, wrong = remainder(given, err); wrong != nil {
-			err = wrong
-		}
-		fail(&Error{Op: s.op, Node: s.name, Records: len(rest), Kept: true, Err: err})
-		if len(rest) == len(given) {
+			err, out = wrong, nil
+		} else if record.AsPartial(err) == nil {
 			out = nil
 		}
+		fail(&Error{Op: s.op, Node: s.name, Records: len(rest), Kept: true, Err: err})
 	}
 	holding := s.ask(fail)
 	took := len(given) - len(rest)
@@ -158,7 +183,7 @@ func (s *stage) ask(fail func(*Error)) record.Holding {
 	failed := func(err error) {
 		fail(&Error{Op: s.op, Node: s.name, Err: fmt.Errorf("Holding: %w", err)})
 	}
-	err := guard(func() error {
+	err := s.guard(func() error {
 		h := s.hold.Holding()
 		if h.Records < 0 || h.Span < 0 {
 			return fmt.Errorf("Records is %d and Span is %d, want neither below 0", h.Records, h.Span)
@@ -180,7 +205,7 @@ func (c *chain) flush(fail func(*Error)) {
 			continue
 		}
 		failed := func(err error) { fail(&Error{Op: s.op, Node: s.name, Err: fmt.Errorf("Flush: %w", err)}) }
-		if err := guard(func() error { s.hold.Flush(); return nil }, failed); err != nil {
+		if err := s.guard(func() error { s.hold.Flush(); return nil }, failed); err != nil {
 			failed(err)
 		}
 	}
@@ -196,10 +221,10 @@ func (c *chain) empty(ctx context.Context) (left []record.Record) {
 		s.stuck, s.marks, s.taken = nil, nil, 0
 		if s.hold != nil && s.holding.Records > 0 {
 			var out []record.Record
-			err := guard(func() (err error) {
+			err := s.guard(func() (err error) {
 				out, err = s.proc.Process(ctx, nil)
 				return err
-			}, nil)
+			}, func(error) {})
 			if err == nil || record.AsPartial(err) != nil {
 				left = append(left, out...)
 			}
@@ -242,17 +267,11 @@ func remainder(records []record.Record, err error) (rest []record.Record, wrong 
 	if p == nil {
 		return records, nil
 	}
-	if len(p.Failed) == 0 {
-		return records, errors.New("a Partial without an index, want those of the failed records")
+	if wrong := p.Check(len(records)); wrong != nil {
+		return records, fmt.Errorf("it answered with %w", wrong)
 	}
 	rest = make([]record.Record, 0, len(p.Failed))
 	for _, i := range p.Indices() {
-		if i < 0 || i >= len(records) {
-			return records, fmt.Errorf("a Partial with index %d of %d records: %w", i, len(records), err)
-		}
-		if p.Failed[i] == nil {
-			return records, fmt.Errorf("a Partial with a nil error for record %d", i)
-		}
 		rest = append(rest, records[i])
 	}
 	return rest, nil

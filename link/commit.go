@@ -63,7 +63,8 @@ type journal struct {
 	newest    *barrier   // settled with all before it, not committed
 	waiting   int        // how many barriers newest stands for
 	unwritten *barrier   // the last one that said nothing but a number
-	running   bool       // a commit is being made
+	running   bool       // a commit is being made, or inlets are being set
+	calling   string     // what is being called meanwhile
 	fenced    bool
 
 	// Of whoever is committing.
@@ -87,26 +88,30 @@ type storedView struct {
 	From     time.Time `json:"from,omitzero"`
 }
 
-// load reads the store and begins a new term of writing.
-func (j *journal) load(ctx context.Context, delivered int64) (stored, error) {
+// load reads the store and returns a journal for a new term of writing.
+func (j *journal) load(ctx context.Context, delivered int64) (*journal, stored, error) {
 	value, rev, err := j.store.Get(ctx, j.key)
 	if err != nil {
-		return stored{}, fmt.Errorf("read %q: %w", j.key, err)
+		return nil, stored{}, fmt.Errorf("read %q: %w", j.key, err)
 	}
 	s := stored{Number: -1}
 	if rev != 0 {
-		if err := json.Unmarshal(value, &s); err != nil {
-			return stored{}, fmt.Errorf("the value of %q is not one of a link: %w", j.key, err)
+		err := json.Unmarshal(value, &s)
+		if err == nil && (s.Writer == "" || s.Number < 0) {
+			err = fmt.Errorf("writer is %q and number is %d, want a name and 0 or more", s.Writer, s.Number)
+		}
+		if err != nil {
+			return nil, stored{}, fmt.Errorf("the value of %q is not one of a link: %w", j.key, err)
 		}
 	}
 	var id [8]byte
 	rand.Read(id[:]) // never fails
-	*j = journal{store: j.store, key: j.key, writer: hex.EncodeToString(id[:]), rev: rev, value: value, delivered: delivered}
+	j = &journal{store: j.store, key: j.key, writer: hex.EncodeToString(id[:]), rev: rev, value: value, delivered: delivered}
 	j.points = make(map[string]point, len(s.Inlets))
 	for name, in := range s.Inlets {
 		j.points[name] = point{name, in.Position, in.From}
 	}
-	return s, nil
+	return j, s, nil
 }
 
 // encode returns the value that commits b. It is what encoding/json makes of a
@@ -248,19 +253,21 @@ func (j *journal) isFenced() bool { return j != nil && j.fenced }
 // is none. One goroutine at a time does it. last is true at a stop, when also
 // what would say nothing but a number is written.
 func (l *Link) commit(ctx context.Context, last bool) {
+	l.mu.Lock()
 	j := l.journal
+	l.mu.Unlock()
 	for j != nil {
 		l.mu.Lock()
 		if last && j.newest == nil {
 			j.newest, j.unwritten = j.unwritten, nil
 		}
 		b := j.newest
-		if b == nil || j.running || j.fenced {
+		if b == nil || j.running || j.fenced || l.phase == stopped {
 			l.mu.Unlock()
 			return
 		}
 		waiting, delivered := j.waiting, l.delivered
-		j.running, j.newest, j.waiting = true, nil, 0
+		j.running, j.calling, j.newest, j.waiting = true, "store", nil, 0
 		l.mu.Unlock()
 		ok := l.commitOne(ctx, b, delivered, waiting, last)
 		if !ok {
@@ -276,7 +283,7 @@ func (l *Link) commitOne(ctx context.Context, b *barrier, delivered int64, waiti
 	var failure *Error
 	defer func() {
 		l.mu.Lock()
-		j.running = false
+		j.running, j.calling = false, ""
 		if !ok && !j.fenced {
 			if j.newest == nil {
 				j.newest = b
@@ -307,7 +314,9 @@ func (l *Link) commitOne(ctx context.Context, b *barrier, delivered int64, waiti
 		failed(err)
 		return false
 	}
+	l.mu.Lock()
 	j.delivered, j.unwritten = delivered, nil
+	l.mu.Unlock()
 	ok = true
 	l.tell(ctx, b)
 	return ok
@@ -325,6 +334,13 @@ func (l *Link) tell(ctx context.Context, b *barrier) {
 			continue
 		}
 		position := b.points[i].position
+		l.mu.Lock()
+		stopped := l.phase == stopped
+		j.calling = s.name
+		l.mu.Unlock()
+		if stopped { // the write was left behind, and the inlet is shut down
+			return
+		}
 		failed := func(err error) {
 			l.fail(&Error{Op: OpCommit, Node: s.name, Number: b.number, Kept: true, Err: err})
 		}

@@ -30,7 +30,7 @@ type Config struct {
 	Inlets []inlet.Inlet
 
 	// InletConcurrency bounds how many inlets are pulled at the same time. If
-	// zero, all are.
+	// zero or -1, all are.
 	InletConcurrency int
 
 	// Processors are run in order on everything that was pulled.
@@ -61,15 +61,16 @@ type Config struct {
 	State state.Store
 
 	// MaxUncommitted is how many transfers may wait in a lane, or for the store.
-	// With more, the link pulls nothing. Transfers that only a [record.Holder]
+	// With as many, the link pulls nothing. Transfers that only a [record.Holder]
 	// keeps back do not count. If zero, 1,000; if -1, there is no bound.
 	MaxUncommitted int
 
 	// Isolation says which outlets get copies of the records.
 	Isolation Isolation
 
-	// PushEmpty makes a transfer that brings nothing push an empty batch. By
-	// default nothing is pushed then.
+	// PushEmpty makes a transfer that pulls, and has nothing to push, push an
+	// empty batch. By default nothing is pushed then. An empty batch that is
+	// refused is not offered again.
 	PushEmpty bool
 
 	// ShutdownTimeout bounds every Shutdown, that of Once too. If zero, 30 s; if
@@ -78,8 +79,8 @@ type Config struct {
 
 	// OnError, if not nil, is called for every failure, one call at a time. It
 	// decides whether to go on, never what becomes of records: with nil the
-	// failure is settled; any other error is handed on, to the planner or to
-	// the caller of Once or Transfer.
+	// failure is settled; any other error is handed on in its place, as the Err
+	// of an [*Error], to the planner or to the caller of Once or Transfer.
 	OnError func(ctx context.Context, err *Error) error
 
 	// OnReport, if not nil, is called once for every transfer, in the order of
@@ -123,7 +124,8 @@ const (
 	// CopyAlways gives copies to read-only outlets too.
 	CopyAlways
 
-	// SharePayloads gives no copies. Outlets must not change payloads.
+	// SharePayloads gives no copies. Outlets must change neither payloads nor
+	// the slice.
 	SharePayloads
 )
 
@@ -138,12 +140,24 @@ type mistakes []error
 
 func (m *mistakes) add(format string, args ...any) { *m = append(*m, fmt.Errorf(format, args...)) }
 
-// node asks a node for its own mistakes.
-func (m *mistakes) node(field string, node any) {
+// node asks a node for its own mistakes, and reports whether it has none.
+func (m *mistakes) node(field string, node any) bool {
 	if v, ok := capability[interface{ Validate() error }](node); ok {
-		if err := guard(v.Validate, nil); err != nil {
+		if err := alone(v.Validate); err != nil {
 			m.add("%s: %w", field, err)
+			return false
 		}
+	}
+	for {
+		decorated, ok := inner(node)
+		if !ok {
+			return true
+		}
+		if isNil(decorated) {
+			m.add("%s: %T decorates nil", field, node)
+			return false
+		}
+		node = decorated
 	}
 }
 
@@ -163,7 +177,29 @@ func (c *Config) lanes() []Lane {
 	return lanes
 }
 
-// check returns all mistakes in c but those that come from nodes being used twice.
+// places returns all nodes and where they are.
+func (c *Config) places() (places []place) {
+	for i, in := range c.Inlets {
+		places = append(places, place{fmt.Sprintf("Inlets[%d]", i), in})
+	}
+	for i, p := range c.Processors {
+		places = append(places, place{fmt.Sprintf("Processors[%d]", i), p})
+	}
+	for i, g := range c.Groupers {
+		places = append(places, place{fmt.Sprintf("Groupers[%d]", i), g})
+	}
+	for i, o := range c.Outlets {
+		places = append(places, place{fmt.Sprintf("Outlets[%d]", i), o})
+	}
+	for i, lane := range c.Lanes {
+		field := fmt.Sprintf("Lanes[%d].", i)
+		places = append(places, lane.places(field, field+"Outlet")...)
+	}
+	return places
+}
+
+// check returns all mistakes in c but those that come from nodes or names being used
+// twice.
 func (c *Config) check() (m mistakes) {
 	if c.Name == "" && c.State != nil {
 		m.add("Name is empty, want one that stays the same over restarts, since State is set")
@@ -179,8 +215,8 @@ func (c *Config) check() (m mistakes) {
 	for i, in := range c.Inlets {
 		m.inlet(fmt.Sprintf("Inlets[%d]", i), in)
 	}
-	if c.InletConcurrency < 0 {
-		m.add("InletConcurrency is %d, want 0 for no bound or more", c.InletConcurrency)
+	if c.InletConcurrency < -1 {
+		m.add("InletConcurrency is %d, want more than 0, or 0 or -1 for no bound", c.InletConcurrency)
 	}
 	if c.MaxUncommitted < -1 {
 		m.add("MaxUncommitted is %d, want more than 0, 0 for %d or -1 for no bound", c.MaxUncommitted, defaultMaxUncommitted)
@@ -211,7 +247,9 @@ func (c *Config) check() (m mistakes) {
 	} else if c.Schedule != nil {
 		m.add("Schedule is a nil %T", c.Schedule)
 	}
-	if c.State != nil && isNil(c.State) {
+	if !isNil(c.State) {
+		m.node("State", c.State)
+	} else if c.State != nil {
 		m.add("State is a nil %T", c.State)
 	}
 	if c.Isolation > SharePayloads {
@@ -225,13 +263,17 @@ func (m *mistakes) inlet(field string, in inlet.Inlet) {
 		m.add("%s is nil", field)
 		return
 	}
-	m.node(field, in)
+	valid := m.node(field, in)
 	_, seek := inlet.As[inlet.Seeker](in)
+	_, commit := inlet.As[inlet.Committer](in)
 	_, pos := inlet.As[inlet.Positioner](in)
 	if seek && !pos {
-		m.add("%s: %s has Seek and no Position", field, inlet.Name(in))
+		m.add("%s: %s has Seek and no Position, want both", field, nameOf(in))
 	}
-	if _, ok := inlet.As[fmt.Stringer](in); pos && !ok {
+	if commit && !pos {
+		m.add("%s: %s has Commit and no Position, want both", field, nameOf(in))
+	}
+	if _, ok := saidName(in); pos && !ok && valid {
 		m.add("%s: %T has a position and no name to keep it under: wrap it with inlet.Named", field, in)
 	}
 }

@@ -68,7 +68,8 @@ type Error struct {
 
 	Err error
 
-	settled bool // a handler returned nil for it
+	settled bool   // a handler returned nil for it
+	handed  *Error // what is handed on in its place; nil: no handler was asked
 }
 
 // Error returns the link, the operation, the node and the cause.
@@ -138,23 +139,47 @@ func guard(f func() error, failed func(error)) (err error) {
 	return err
 }
 
-// apart calls f in a goroutine of its own, so that a runtime.Goexit ends only
-// that one, and returns its error. If done closes before f returns, apart
-// returns late and leaves f behind.
-func apart(done <-chan struct{}, late error, f func() error) error {
-	result := make(chan error, 1)
+// call is a call of user code in a goroutine of its own, so that a runtime.Goexit
+// ends only that one, and so that the call can be left behind.
+type call struct {
+	done chan struct{}
+	err  error // set when done closes
+}
+
+// begin calls f.
+func begin(f func() error) *call {
+	c := &call{done: make(chan struct{})}
 	go func() {
-		result <- guard(f, func(err error) { result <- err })
+		defer close(c.done)
+		c.err = guard(f, func(err error) { c.err = err })
 	}()
+	return c
+}
+
+// alone calls f in a goroutine of its own and waits for it.
+func alone(f func() error) error {
+	c := begin(f)
+	<-c.done
+	return c.err
+}
+
+// ended reports whether the call has returned.
+func (c *call) ended() bool {
 	select {
-	case err := <-result:
-		return err
-	case <-done:
-	}
-	select { // what is ready counts, even at the last moment
-	case err := <-result:
-		return err
+	case <-c.done:
+		return true
 	default:
-		return late
+		return false
+	}
+}
+
+// within waits for the end of the call until limit closes, and reports whether it
+// has ended. What ends at the last moment counts.
+func (c *call) within(limit <-chan struct{}) bool {
+	select {
+	case <-c.done:
+		return true
+	case <-limit:
+		return c.ended()
 	}
 }

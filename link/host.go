@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/databay-go/databay/record"
@@ -22,12 +23,15 @@ func (l *Link) fail(err *Error) {
 	l.judge(err)
 }
 
-// note notes an error for the next report.
+// note notes an error for the next report. What fails after a Shutdown, in a call
+// that was left behind, is nobody's business any more.
 func (l *Link) note(err *Error) {
 	err.Link = l.name
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.errs = append(l.errs, err)
+	if l.phase != stopped {
+		l.errs = append(l.errs, err)
+	}
 }
 
 // judge asks the link's handler and then the host what to do about err, one call
@@ -39,26 +43,27 @@ func (l *Link) judge(err *Error) {
 		l.mu.Unlock()
 		return
 	}
-	for l.judging {
-		if l.stop != nil && l.stop.over { // the other call hangs
-			l.mu.Unlock()
-			return
-		}
+	gone := func() bool { return l.phase == stopped || l.phase == stopping && l.stop.gone }
+	for l.judging && !gone() {
 		l.idle.Wait()
+	}
+	if gone() { // the other call hangs, or this is what one that hung had to say
+		l.mu.Unlock()
+		return
 	}
 	l.judging = true
 	l.mu.Unlock()
-	settled := false
+	settled, handed := false, err
 	defer func() {
 		l.mu.Lock()
-		err.settled = settled
+		err.settled, err.handed = settled, handed
 		l.judging = false
 		l.idle.Broadcast()
 		l.mu.Unlock()
 	}()
 	if l.onError != nil {
 		failed := func(cause error) { l.callbackFailed(ctx, host, err.Number, "OnError", cause) }
-		verdict := err.Err
+		verdict := error(err)
 		caught := guard(func() error {
 			verdict = l.onError(ctx, err)
 			return nil
@@ -70,9 +75,13 @@ func (l *Link) judge(err *Error) {
 			settled = true
 			return
 		}
+		if e, ok := verdict.(*Error); !ok || e != err {
+			other := *err
+			other.Err, handed = verdict, &other
+		}
 	}
-	if host != nil {
-		settled = host.Failed(ctx, l, err) == nil
+	if host != nil && !l.isStopped() {
+		settled = host.Failed(ctx, l, handed) == nil
 	}
 }
 
@@ -80,7 +89,7 @@ func (l *Link) judge(err *Error) {
 func (l *Link) callbackFailed(ctx context.Context, host Host, number int64, name string, cause error) {
 	err := &Error{Op: OpReport, Node: name, Number: number, Err: cause}
 	l.note(err)
-	if host != nil {
+	if host != nil && !l.isStopped() {
 		host.Failed(ctx, l, err)
 	}
 }
@@ -89,34 +98,33 @@ func (l *Link) callbackFailed(ctx context.Context, host Host, number int64, name
 // one at a time: whoever finds nobody doing it does.
 func (l *Link) deliver() {
 	l.mu.Lock()
-	if l.delivering || len(l.outbox) == 0 {
+	if l.delivering != nil || len(l.outbox) == 0 {
 		l.mu.Unlock()
 		return
 	}
-	l.delivering = true
 	host, ctx := l.host, l.ctx
-	var t *Transfer
-	defer func() { // also when OnReport calls runtime.Goexit: then others are left
-		left := t != nil
-		l.delivering = false
-		if left {
+	defer func() {
+		t := l.delivering // not nil if OnReport has called runtime.Goexit: then others are left
+		if t != nil {
+			l.delivering = nil
 			t.finish()
 		}
 		l.idle.Broadcast()
 		l.mu.Unlock()
-		if left {
+		if t != nil {
 			l.deliver()
 		}
 	}()
 	for len(l.outbox) > 0 {
-		t = l.outbox[0]
+		t := l.outbox[0]
 		if l.outbox = l.outbox[1:]; len(l.outbox) == 0 {
 			l.outbox = nil
 		}
+		l.delivering = t
 		l.mu.Unlock()
 		l.publish(ctx, host, t)
+		l.delivering = nil
 		t.finish()
-		t = nil
 	}
 }
 
@@ -125,6 +133,11 @@ func (l *Link) deliver() {
 func (l *Link) publish(ctx context.Context, host Host, t *Transfer) {
 	defer l.mu.Lock()
 	r := t.report
+	defer func() {
+		if host != nil && !l.isStopped() {
+			host.Reported(ctx, l, r)
+		}
+	}()
 	if t.unbalanced != nil {
 		l.judge(t.unbalanced)
 	}
@@ -134,13 +147,19 @@ func (l *Link) publish(ctx context.Context, host Host, t *Transfer) {
 			failed(err)
 		}
 	}
-	if host != nil {
-		host.Reported(ctx, l, r)
-	}
+}
+
+func (l *Link) isStopped() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.phase == stopped
 }
 
 // finish tells those who wait for t that it has ended. l.mu is held.
 func (t *Transfer) finish() {
+	if t.finished {
+		return
+	}
 	t.finished = true
 	if t.done != nil {
 		close(t.done)
@@ -170,7 +189,8 @@ func (g *grouping) Process(ctx context.Context, records []record.Record) ([]reco
 	for _, grouper := range g.groupers {
 		var err error
 		if batches, err = grouper.Group(ctx, batches); err != nil {
-			return nil, fmt.Errorf("%s: %w", nameOf(grouper), err)
+			// Joined, a Partial is none: all records are grouped again.
+			return nil, errors.Join(fmt.Errorf("%s: %w", nameOf(grouper), err))
 		}
 		n := 0
 		for _, batch := range batches {

@@ -2,7 +2,7 @@ package link
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/databay-go/databay/outlet"
@@ -59,7 +59,7 @@ func (c *chain) state() chainState { return chainState{c.stuck(), c.wake()} }
 // entry is one batch for a lane, the end of a transfer, or both.
 type entry struct {
 	records []record.Record
-	update  *record.Update // nil: only an end
+	update  *record.Update // nil: only an end, or a call of the processors
 	offers  int            // made so far
 	end     bool           // a transfer ends with it
 	barrier *barrier       // of that end; nil if there is nothing to commit
@@ -74,6 +74,9 @@ func (ln *lane) add(e entry) {
 		ln.ends++
 	}
 	if e.barrier != nil {
+		if ln.given < 0 {
+			ln.passed = e.barrier.number - 1 // the lane has never seen those before
+		}
 		ln.given = e.barrier.number
 	}
 	if len(ln.chain.stages) > 0 {
@@ -140,7 +143,7 @@ func (ln *lane) step() bool {
 		return ln.offer(ctx, records, u)
 	}
 	if ln.inbox.len() > 0 || ln.state.stuck {
-		e := entry{update: ln.update}
+		var e entry
 		if !ln.state.stuck {
 			if e = ln.inbox.pop(); e.end {
 				ln.ends--
@@ -148,9 +151,13 @@ func (ln *lane) step() bool {
 		}
 		ln.inside = true
 		ln.calling = ln.name
+		update := e.update
+		if update == nil {
+			update = ln.update
+		}
 		ctx, flush := l.ctx, ln.flush
 		l.mu.Unlock()
-		return ln.process(ctx, e, flush)
+		return ln.process(ctx, e, update, flush)
 	}
 	l.mu.Unlock()
 	return false
@@ -169,16 +176,17 @@ func (ln *lane) pop() {
 	}
 }
 
-// process runs the lane's processors on e and queues what comes out.
-func (ln *lane) process(ctx context.Context, e entry, flush bool) bool {
+// process runs the lane's processors on e and queues what comes out, under update.
+func (ln *lane) process(ctx context.Context, e entry, update *record.Update, flush bool) bool {
 	l := ln.link
-	update := e.update
-	if update == nil {
-		update = ln.update
-	}
 	fail := func(err *Error) {
 		err.Number = update.Number
-		l.fail(err)
+		l.mu.Lock()
+		dead := ln.dead
+		l.mu.Unlock()
+		if !dead {
+			l.fail(err)
+		}
 	}
 	if flush {
 		ln.chain.flush(fail)
@@ -190,11 +198,16 @@ func (ln *lane) process(ctx context.Context, e entry, flush bool) bool {
 		return false
 	}
 	ln.settle()
-	if len(out) > 0 || l.pushEmpty && e.update != nil {
-		ln.queue.push(entry{records: out, update: update})
-	}
 	if e.end && e.barrier == nil {
 		barriers = append(barriers, nil) // nothing to commit, but an end
+	}
+	if len(out) > 0 || l.pushEmpty && e.update != nil {
+		next := entry{records: out, update: update}
+		if len(barriers) == 1 {
+			next.end, next.barrier, barriers = true, barriers[0], nil
+			ln.ends++
+		}
+		ln.queue.push(next)
 	}
 	for _, b := range barriers {
 		ln.queue.push(entry{end: true, barrier: b})
@@ -208,6 +221,7 @@ func (ln *lane) settle() {
 	d := ln.chain.delta
 	ln.chain.delta = delta{}
 	ln.inside = false
+	ln.calling = ""
 	ln.state = ln.chain.state()
 	ln.account.Produced += d.produced
 	ln.account.Filtered += d.filtered
@@ -249,6 +263,11 @@ func merge(missing *record.Partial, n int, err error) error {
 	p := record.AsPartial(err)
 	if err != nil && p == nil {
 		return err
+	}
+	if p != nil {
+		if wrong := p.Check(n - len(missing.Failed)); wrong != nil {
+			return fmt.Errorf("it answered with %w", wrong)
+		}
 	}
 	var failures record.Failures
 	at := 0
@@ -295,12 +314,27 @@ func (ln *lane) answer(records []record.Record, err error) bool {
 	if len(rest) == 0 { // the failed push was an empty one
 		ln.finish()
 	}
-	if after, ok := errors.AsType[*record.RetryAfterError](err); ok && after.After > 0 {
-		ln.pause = time.Now().Add(after.After)
+	if d := longestPause(err); d > 0 {
+		ln.pause = time.Now().Add(d)
 	}
 	l.mu.Unlock()
 	l.fail(&Error{Op: OpPush, Node: ln.name, Number: number, Records: len(rest), Kept: true, Err: err})
-	return false
+	return len(rest) == 0
+}
+
+// longestPause returns the longest pause that err, or anything it wraps, asks for.
+func longestPause(err error) (d time.Duration) {
+	switch e := err.(type) {
+	case *record.RetryAfterError:
+		return max(e.After, longestPause(e.Err))
+	case interface{ Unwrap() error }:
+		return longestPause(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			d = max(d, longestPause(err))
+		}
+	}
+	return d
 }
 
 // finish removes the head of the queue, whose records are accepted. l.mu is held.
@@ -334,8 +368,8 @@ func (ln *lane) release() {
 
 // actual counts the pending records where they are. l.mu is held.
 func (ln *lane) actual() (n int64) {
-	if ln.inside {
-		return ln.account.Pending // they are with the processors
+	if ln.inside || ln.dead {
+		return ln.account.Pending // they are with the processors, or given up
 	}
 	for _, f := range []*fifo{&ln.inbox, &ln.queue} {
 		for e := range f.all() {
@@ -346,6 +380,28 @@ func (ln *lane) actual() (n int64) {
 		n += int64(len(s.stuck))
 	}
 	return n
+}
+
+// call returns the name of the node that is being called, or "". l.mu is held.
+func (ln *lane) call() string {
+	if ln.inside {
+		if name := ln.chain.calling(); name != "" {
+			return name
+		}
+	}
+	return ln.calling
+}
+
+// giveUp leaves the call behind that the lane is making. l.mu is held.
+func (ln *lane) giveUp() {
+	l := ln.link
+	name := ln.call()
+	if name == "" {
+		name = l.culprit()
+	}
+	ln.dead = true
+	ln.chain.dead.Store(true)
+	l.zombies = append(l.zombies, zombie{name, ln.out, func() bool { return ln.working }})
 }
 
 // empty takes everything out of the lane, which nobody works any more, and returns

@@ -4,43 +4,74 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/databay-go/databay/record"
 )
 
-// zombie is a call that a Shutdown has left behind.
+// zombie is a call that was left behind.
 type zombie struct {
 	name    string
-	front   bool        // it was made before a hand-over
+	node    any         // nil if it is none, or cannot be added again
 	running func() bool // it has not returned; l.mu is held
+}
+
+// leaveBehind notes that c, a call of the named node, was left behind.
+func (l *Link) leaveBehind(name string, c *call) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.zombies = append(l.zombies, zombie{name, nil, func() bool { return !c.ended() }})
+}
+
+// try calls f, which calls the named node, and leaves it behind if it has not
+// returned soon after ctx has ended.
+func (l *Link) try(ctx context.Context, name string, f func() error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	c := begin(f)
+	if !c.withinGrace(ctx) {
+		l.leaveBehind(name, c)
+		return fmt.Errorf("%w: %w", errAbandoned, context.Cause(ctx))
+	}
+	return c.err
 }
 
 // Start starts the nodes of the link, the outlets first, then processors, then
 // inlets, and reads the store: inlets are set to their committed positions. If
 // something fails, what was started is shut down again. ctx is for starting only.
+// When it ends, or Shutdown is called, the start has failed; calls that do not
+// return soon after are left behind.
 //
 // The error is [ErrRunning] if the link is running. A link may be started again
-// after a Shutdown, from what is committed and otherwise empty.
+// after a Shutdown, from what is committed and otherwise empty, once all calls that
+// were left behind have returned.
 func (l *Link) Start(ctx context.Context) error {
 	l.mu.Lock()
+	for l.phase == stopped && l.changing {
+		l.idle.Wait()
+	}
 	if l.phase != stopped {
 		l.mu.Unlock()
 		return fmt.Errorf("link %q: %w", l.name, ErrRunning)
 	}
 	if hung := l.busy(); len(hung) > 0 {
 		l.mu.Unlock()
-		return fmt.Errorf("link %q: calls that the last Shutdown gave up are still running: %v", l.name, hung)
+		return fmt.Errorf("link %q: calls that were given up are still running: %s", l.name, strings.Join(hung, ", "))
 	}
 	l.phase = starting
-	l.zombies = nil
+	l.zombies, l.errs = nil, nil
 	if l.nodes == nil {
 		l.nodes = new(Nodes)
 	}
+	ctx = context.WithValue(ctx, linkKey{}, l)
+	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	ctx, l.giveUp = context.WithCancelCause(ctx)
+	defer l.giveUp(nil)
 	l.mu.Unlock()
 
-	life, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), linkKey{}, l))
-	err := l.startNodes(context.WithValue(ctx, linkKey{}, l))
+	err := l.startNodes(ctx)
 
 	l.mu.Lock()
 	if err != nil {
@@ -61,33 +92,53 @@ func (l *Link) startNodes(ctx context.Context) (err error) {
 	var up []any
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, l.takeDown(ctx, up))
+			err = errors.Join(err, l.takeDown(ctx, l.nodes, up))
 		}
 	}()
 	for _, node := range l.allNodes() {
-		if err := l.nodes.start(ctx, node); err != nil {
+		if err := l.nodes.start(ctx, l, node); err != nil {
 			return &Error{Op: OpStart, Link: l.name, Node: nameOf(node), Number: -1, Err: err}
 		}
 		up = append(up, node)
 	}
 	l.renew()
-	if l.journal == nil {
-		return nil
+	if l.journal != nil {
+		if err := l.recall(ctx); err != nil {
+			return err
+		}
 	}
-	var s stored
-	err = apart(ctx.Done(), context.Cause(ctx), func() (err error) {
-		s, err = l.journal.load(ctx, l.delivered)
+	if cause := context.Cause(ctx); errors.Is(cause, ErrStopped) {
+		return fmt.Errorf("link %q: %w", l.name, cause)
+	}
+	return nil
+}
+
+// recall reads the store and sets the inlets to what is committed.
+func (l *Link) recall(ctx context.Context) error {
+	old, delivered := l.journal, l.delivered
+	type found struct {
+		journal *journal
+		stored  stored
+	}
+	reading := make(chan found, 1)
+	err := l.try(ctx, "store", func() error {
+		j, s, err := old.load(ctx, delivered)
+		reading <- found{j, s}
 		return err
 	})
 	if err != nil {
-		return &Error{Op: OpState, Link: l.name, Node: l.journal.key, Number: -1, Err: err}
+		return &Error{Op: OpState, Link: l.name, Node: old.key, Number: -1, Err: err}
 	}
+	read := <-reading
 	l.mu.Lock()
-	l.number = s.Number + 1
-	l.due = s.Due
+	l.journal = read.journal
+	l.number = max(l.number, read.stored.Number+1)
+	if read.stored.Due.After(l.due) {
+		l.due = read.stored.Due
+	}
 	l.mu.Unlock()
 	for _, src := range l.inlets {
-		if err := src.rewind(ctx, l.journal.points[src.name]); err != nil {
+		if err := src.rewind(ctx, l, read.journal.points[src.name]); err != nil {
 			return &Error{Op: OpSeek, Link: l.name, Node: src.name, Number: -1, Err: err}
 		}
 	}
@@ -163,6 +214,7 @@ func (l *Link) Once(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	t := &Transfer{link: l, update: record.Update{Link: l.name, Tags: l.tags, Reason: record.Forced}}
+	t.report = Report{Link: l.name, Tags: l.tags, Number: -1, Reason: record.Forced, Began: time.Now()}
 	begun := make(chan struct{})
 	go func() {
 		defer close(begun)
@@ -173,10 +225,16 @@ func (l *Link) Once(ctx context.Context) (Report, error) {
 		t.Wait(ctx)
 	case <-ctx.Done():
 	}
+	l.mu.Lock()
+	cut := !t.finished
+	l.mu.Unlock()
 	end, endErr := l.Shutdown(context.WithoutCancel(ctx))
 	l.mu.Lock()
 	report, err := t.report, t.open()
 	l.mu.Unlock()
+	if report.Number < 0 { // the link was stopped before it could begin
+		report.Outcome, report.Err, err = Interrupted, ErrStopped, ErrStopped
+	}
 	report.Took = time.Since(report.Began)
 	report.Account = report.Account.Add(end.Account)
 	report.Err = errors.Join(report.Err, end.Err)
@@ -184,7 +242,7 @@ func (l *Link) Once(ctx context.Context) (Report, error) {
 	if !report.abandoned() {
 		err, endErr = unkept(err), unkept(endErr)
 	}
-	if ctx.Err() != nil {
+	if cut {
 		err = errors.Join(context.Cause(ctx), err)
 	}
 	return report, errors.Join(err, endErr)
@@ -198,7 +256,8 @@ func (a Account) abandoned() bool {
 	return sum > 0
 }
 
-// unkept returns err without the failures whose records were kept.
+// unkept returns err without the failures whose records were kept. A broker that was
+// not told of the last commit is no such failure: there is no next one.
 func unkept(err error) error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -206,7 +265,7 @@ func unkept(err error) error {
 	}
 	var left []error
 	for _, e := range joined.Unwrap() {
-		if le, ok := errors.AsType[*Error](e); ok && le.Kept {
+		if le, ok := errors.AsType[*Error](e); ok && le.Kept && le.Op != OpCommit {
 			continue
 		}
 		left = append(left, e)

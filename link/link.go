@@ -3,7 +3,6 @@ package link
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -40,9 +39,10 @@ type Link struct {
 	mu       sync.Mutex
 	idle     sync.Cond // something has ended that others may wait for
 	phase    phase
-	stop     *stop           // the last Shutdown
-	changing bool            // nodes are being added or removed
-	ctx      context.Context // that nodes are called with, from Start to Shutdown
+	stop     *stop                   // the last Shutdown
+	changing bool                    // nodes are being added or removed
+	giveUp   context.CancelCauseFunc // of the Start or the change of nodes that is going on
+	ctx      context.Context         // that nodes are called with, from Start to Shutdown
 	cancel   context.CancelCauseFunc
 	host     Host
 	nodes    *Nodes
@@ -51,7 +51,8 @@ type Link struct {
 	lanes    []*lane   // the same
 	draining []*lane   // removed, and not empty yet
 	gone     []*lane   // removed since the last report
-	zombies  []zombie  // calls that a Shutdown has given up
+	leaving  []any     // nodes that were removed and are left for Shutdown to shut down
+	zombies  []zombie  // calls that were given up
 
 	front     *Transfer // before its hand-over
 	number    int64     // of the next transfer
@@ -66,7 +67,7 @@ type Link struct {
 	errs       []*Error  // since the last report
 	reported   Account   // as of the last report, without lanes
 	outbox     []*Transfer
-	delivering bool
+	delivering *Transfer // whose report is being given away
 	judging    bool
 }
 
@@ -114,14 +115,12 @@ func New(c Config) (*Link, error) {
 		onReport:         c.OnReport,
 	}
 	l.idle.L = &l.mu
-	if len(m) == 0 {
-		if c.State != nil {
-			l.journal = l.newJournal(c.State)
-		}
-		l.inlets = l.withInlets(&m, "Inlets", c.Inlets)
-		l.lanes = l.withLanes(&m, c.lanes())
-		m.unique(l.allNodes())
+	if c.State != nil {
+		l.journal = l.newJournal(c.State)
 	}
+	l.inlets = l.withInlets(&m, func(i int) string { return fmt.Sprintf("Inlets[%d]", i) }, c.Inlets)
+	l.lanes = l.withLanes(&m, func(i int) string { return fmt.Sprintf("Lanes[%d].", i) }, c.lanes())
+	m.unique(c.places())
 	if err := m.err(); err != nil {
 		return nil, fmt.Errorf("link %q: %w", l.name, err)
 	}
@@ -207,6 +206,8 @@ func (l *Link) Attach(h Host, nodes *Nodes) error {
 		return nil
 	case l.host != nil:
 		return fmt.Errorf("link %q belongs to a planner already", l.name)
+	case nodes == nil:
+		nodes = new(Nodes)
 	}
 	if err := nodes.claim(l, l.allNodes()); err != nil {
 		return err
@@ -245,30 +246,74 @@ func (l *Link) Wake() time.Time {
 	return wake
 }
 
-// Busy returns the names of the nodes that are being called at this moment, and of
-// those whose calls were given up by a Shutdown and have not returned.
+// Busy returns the names of the nodes that are being called at this moment, "store",
+// "OnError" and "OnReport" among them, and of those whose calls were given up and
+// have not returned.
 func (l *Link) Busy() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.busy()
 }
 
-func (l *Link) busy() (names []string) {
-	if l.phase == stopped && l.journal != nil && l.journal.running {
-		names = append(names, "store")
+func (l *Link) busy() []string {
+	names := l.calls()
+	for _, name := range l.handling() {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// handling returns the names of the handlers that are being called. l.mu is held.
+func (l *Link) handling() (names []string) {
+	if l.judging {
+		names = append(names, "OnError")
+	}
+	if l.delivering != nil {
+		names = append(names, "OnReport")
+	}
+	return names
+}
+
+// culprit returns the name of what a transfer or a lane waits for that calls no node.
+// l.mu is held.
+func (l *Link) culprit() string {
+	switch {
+	case l.judging:
+		return "OnError"
+	case l.delivering != nil:
+		return "OnReport"
+	case l.journal != nil && l.journal.calling != "":
+		return l.journal.calling
+	}
+	return "store"
+}
+
+// calls returns the names of the nodes that are being called. l.mu is held.
+func (l *Link) calls() (names []string) {
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	for _, z := range l.zombies {
 		if z.running() {
-			names = append(names, z.name)
+			add(z.name)
 		}
 	}
 	if l.front != nil {
-		names = append(names, l.front.calling()...)
+		for _, name := range l.front.calling() {
+			add(name)
+		}
 	}
 	for _, ln := range l.allLanes() {
-		if ln.calling != "" {
-			names = append(names, ln.calling)
+		if !ln.dead {
+			add(ln.call())
 		}
+	}
+	if l.journal != nil && l.journal.running {
+		add(l.journal.calling)
 	}
 	return names
 }
@@ -309,17 +354,20 @@ func (l *Link) settle() {
 }
 
 // newBarrier returns the barrier at the end of the pulls of t, or nil if there is
-// nothing to commit.
+// nothing to commit. That of a stop, which pulls nothing, carries its number.
 func (l *Link) newBarrier(t *Transfer) *barrier {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.journal == nil {
 		return nil
 	}
 	b := &barrier{link: l, number: t.update.Number, due: t.update.Due, points: make([]point, len(t.sources))}
+	if t.stop {
+		b.due = l.due
+	}
 	for i, s := range t.sources {
 		b.points[i] = point{s.name, s.position, s.from}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.journal.order = append(l.journal.order, b)
 	return b
 }
@@ -329,8 +377,11 @@ func (l *Link) newBarrier(t *Transfer) *barrier {
 func (l *Link) commitWith(ln *lane) *record.Commit {
 	j := l.journal
 	b := ln.queue.head().barrier
-	if b == nil || j == nil || j.running || j.newest != nil || j.order[0] != b ||
-		len(l.lanes) != 1 || len(l.draining) > 0 || ln.queue.len() != 1 || ln.inbox.len() > 0 || ln.state.stuck || ln.account.Held > 0 {
+	if b == nil || j == nil || j.running || j.newest != nil || j.order[0] != b || len(l.lanes) != 1 || len(l.draining) > 0 {
+		return nil
+	}
+	offered := b.value != nil // then it may be written, and the outlet has to know
+	if !offered && (l.account.Held > 0 || l.account.Failed > 0 || ln.queue.len() != 1 || ln.inbox.len() > 0 || ln.state.stuck || ln.account.Held > 0) {
 		return nil
 	}
 	return j.early(b)
@@ -375,16 +426,12 @@ func (l *Link) fillReport(t *Transfer) {
 		l.errs = append(l.errs, t.unbalanced)
 	}
 	t.errs, l.errs = l.errs, nil
+	r.Err = join(t.errs)
 	switch {
+	case t.blocked && !t.stop:
+		r.Outcome = Blocked
 	case len(t.errs) > 0:
 		r.Outcome = Failed
-		errs := make([]error, len(t.errs))
-		for i, err := range t.errs {
-			errs[i] = err
-		}
-		r.Err = errors.Join(errs...)
-	case t.blocked:
-		r.Outcome = Blocked
 	default:
 		r.Outcome = Ran
 	}

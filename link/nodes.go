@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/outlet"
@@ -44,25 +45,22 @@ func capability[T any](node any) (T, bool) {
 }
 
 // identity returns what makes node the same as another: the node that all its
-// decorators stand around. ok is false if it has none: functions cannot be
-// compared, and values without a size are equal without being the same.
+// decorators stand around or, if that has no identity, the innermost decorator that
+// has one. ok is false if there is none: only pointers and channels have an
+// identity, and not those to values without a size, which are equal without being
+// the same.
 func identity(node any) (id any, ok bool) {
-	for {
-		next, decorated := inner(node)
-		if !decorated || next == nil {
-			break
+	for decorated := true; decorated && node != nil; node, decorated = inner(node) {
+		switch t := reflect.TypeOf(node); t.Kind() {
+		case reflect.Pointer:
+			if t.Elem().Size() > 0 {
+				id, ok = node, true
+			}
+		case reflect.Chan:
+			id, ok = node, true
 		}
-		node = next
 	}
-	v := reflect.ValueOf(node)
-	if !v.IsValid() || !v.Comparable() {
-		return nil, false
-	}
-	t := v.Type()
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	return node, t.Size() > 0
+	return id, ok
 }
 
 // same reports whether a and b are one node.
@@ -77,13 +75,20 @@ func same(a, b any) bool {
 
 // nameOf returns what the String method of node says, else its type.
 func nameOf(node any) string {
-	if s, ok := capability[fmt.Stringer](node); ok {
-		var name string
-		if guard(func() error { name = s.String(); return nil }, nil) == nil && name != "" {
-			return name
-		}
+	if name, ok := saidName(node); ok {
+		return name
 	}
 	return fmt.Sprintf("%T", node)
+}
+
+// saidName returns what the String method of node says, if it says something.
+func saidName(node any) (name string, ok bool) {
+	s, ok := capability[fmt.Stringer](node)
+	if !ok {
+		return "", false
+	}
+	err := alone(func() error { name = s.String(); return nil })
+	return name, err == nil && name != ""
 }
 
 // stateful reports whether node may be used in one place only.
@@ -103,14 +108,15 @@ func stateful(node any) bool {
 // zero value is ready to use; it is safe for concurrent use. See [Link.Attach].
 type Nodes struct {
 	mu     sync.Mutex
-	idle   sync.Cond
 	users  map[any]*users
 	places map[any]*Link // of stateful nodes
 }
 
+// users are the links for which a node is started.
 type users struct {
 	count int
-	busy  bool // it is being started or shut down
+	busy  chan struct{} // it is being started or shut down until this closes
+	hung  bool          // by a call that was left behind
 }
 
 type (
@@ -159,90 +165,144 @@ func (ns *Nodes) disclaim(l *Link, nodes []any) {
 	}
 }
 
-// enter waits until nobody starts or stops the node and returns its users.
-func (ns *Nodes) enter(id any) *users {
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	if ns.idle.L == nil {
-		ns.idle.L = &ns.mu
-	}
-	if ns.users == nil {
-		ns.users = make(map[any]*users)
+// enter waits until nobody starts or stops the node and returns its users, for
+// leave to be called. A node without an identity has no other users. It fails if
+// limit closes, or if a call that was left behind is still running.
+func (ns *Nodes) enter(limit <-chan struct{}, node any) (*users, error) {
+	id, ok := identity(node)
+	if !ok {
+		return new(users), nil
 	}
 	for {
+		ns.mu.Lock()
 		u := ns.users[id]
 		if u == nil {
+			if ns.users == nil {
+				ns.users = make(map[any]*users)
+			}
 			u = new(users)
 			ns.users[id] = u
 		}
-		if !u.busy {
-			u.busy = true
-			return u
+		busy := u.busy
+		switch {
+		case busy == nil:
+			u.busy = make(chan struct{})
+			ns.mu.Unlock()
+			return u, nil
+		case u.hung:
+			ns.mu.Unlock()
+			return nil, errors.New("a call of its Start or Shutdown that was given up is still running")
 		}
-		ns.idle.Wait()
+		ns.mu.Unlock()
+		select {
+		case <-busy:
+		case <-limit:
+			return nil, errors.New("another link was still starting or stopping it")
+		}
 	}
 }
 
-func (ns *Nodes) leave(id any, u *users, change int) {
+func (ns *Nodes) leave(node any, u *users, change int) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	u.busy = false
+	if u.busy == nil {
+		return // it has no identity
+	}
+	close(u.busy)
+	u.busy, u.hung = nil, false
 	if u.count += change; u.count == 0 {
+		id, _ := identity(node)
 		delete(ns.users, id)
 	}
-	ns.idle.Broadcast()
 }
 
-// start starts node unless another link has. A start that has not returned when
-// ctx ends has failed.
-func (ns *Nodes) start(ctx context.Context, node any) (err error) {
+// hang notes that the call that has entered node was left behind.
+func (ns *Nodes) hang(node any) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	id, ok := identity(node)
+	if !ok || ns.users[id] == nil || ns.users[id].busy == nil {
+		return
+	}
+	u := ns.users[id]
+	close(u.busy) // who waits is told
+	u.busy, u.hung = make(chan struct{}), true
+}
+
+// start starts node for l unless another link has. A start that has not returned
+// soon after ctx ends is left behind; if it succeeds later, the node is shut down.
+func (ns *Nodes) start(ctx context.Context, l *Link, node any) error {
 	s, ok := capability[starter](node)
 	if !ok {
 		if _, ok := capability[shutdowner](node); !ok {
 			return nil
 		}
 	}
-	if id, ok := identity(node); ok {
-		u := ns.enter(id)
-		change := 0
-		defer func() { ns.leave(id, u, change) }()
-		if u.count > 0 {
-			change = 1
-			return nil
-		}
-		defer func() {
-			if err == nil {
-				change = 1
-			}
-		}()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	if s == nil {
+	u, err := ns.enter(ctx.Done(), node)
+	if err != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	if u.count > 0 || s == nil {
+		ns.leave(node, u, 1)
 		return nil
 	}
-	return apart(ctx.Done(), fmt.Errorf("it has not started in time: %w", context.Cause(ctx)), func() error { return s.Start(ctx) })
+	c := begin(func() error { return s.Start(ctx) })
+	if c.withinGrace(ctx) {
+		change := 0
+		if c.err == nil {
+			change = 1
+		}
+		ns.leave(node, u, change)
+		return c.err
+	}
+	ns.hang(node)
+	l.leaveBehind(nameOf(node), begin(func() error {
+		defer ns.leave(node, u, 0)
+		<-c.done
+		if s, ok := capability[shutdowner](node); ok && c.err == nil {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), defaultShutdownTimeout)
+			defer cancel()
+			return s.Shutdown(ctx)
+		}
+		return nil
+	}))
+	return fmt.Errorf("%w: %w", errAbandoned, context.Cause(ctx))
 }
 
-// shutdown shuts node down unless another link uses it still. One that has not
-// returned when late closes is left behind.
-func (ns *Nodes) shutdown(ctx context.Context, late <-chan struct{}, node any) error {
+// withinGrace waits for the end of the call until shortly after ctx has ended.
+func (c *call) withinGrace(ctx context.Context) bool {
+	if c.within(ctx.Done()) {
+		return true
+	}
+	late := make(chan struct{})
+	defer time.AfterFunc(graceCalls, func() { close(late) }).Stop()
+	return c.within(late)
+}
+
+// shutdown begins to shut node down, unless another link uses it still, and returns
+// the call, or nil if there is nothing to do.
+func (ns *Nodes) shutdown(ctx context.Context, node any) *call {
 	s, ok := capability[shutdowner](node)
 	if !ok {
 		if _, ok := capability[starter](node); !ok {
 			return nil
 		}
 	}
-	if id, ok := identity(node); ok {
-		u := ns.enter(id)
-		defer ns.leave(id, u, -1)
-		if u.count > 1 {
+	return begin(func() error {
+		u, err := ns.enter(nil, node)
+		if err != nil {
+			return err
+		}
+		defer ns.leave(node, u, -1)
+		if u.count > 1 || s == nil {
 			return nil
 		}
-	}
-	if s == nil {
-		return nil
-	}
-	return apart(late, errAbandoned, func() error { return s.Shutdown(ctx) })
+		return s.Shutdown(ctx)
+	})
 }
 
-// errAbandoned is the cause of what a Shutdown did not wait for any longer.
-var errAbandoned = errors.New("abandoned: it was still running when the time to shut down had ended")
+// errAbandoned is the cause of what was not waited for any longer.
+var errAbandoned = errors.New("abandoned: it was still running when its time had ended")

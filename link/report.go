@@ -15,8 +15,8 @@ type Outcome uint8
 const (
 	Running     Outcome = iota // it has not ended
 	Ran                        // it did what it could, without an error
-	Failed                     // a node failed
-	Blocked                    // it pulled nothing, since too much is undelivered
+	Failed                     // it was not blocked, and a node failed
+	Blocked                    // it pulled nothing: too much is undelivered, or a stage still fails
 	Coalesced                  // its instant is covered by a later transfer: nothing was done
 	Interrupted                // the link was stopped: nothing was done
 )

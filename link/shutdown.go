@@ -4,25 +4,22 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/databay-go/databay/record"
 )
 
-// How long after the end of the time to shut down something is still waited for.
-const (
-	graceCalls = 500 * time.Millisecond // calls, whose contexts end when the time does
-	graceNodes = 700 * time.Millisecond // the contexts of the last commit and of nodes shutting down
-	graceLate  = 900 * time.Millisecond // those calls themselves
-)
-
 // stop is a Shutdown that is going on, or was the last one.
 type stop struct {
+	*patience
+	life context.CancelCauseFunc // of the contexts of calls
+
+	// Guarded by Link.mu.
 	hard   bool // its time has ended
+	ended  bool // it is done
 	over   bool // calls are not waited for any longer
-	last   context.Context
-	cancel context.CancelCauseFunc // of last
-	late   chan struct{}           // closed when nothing is waited for any longer
+	gone   bool // handlers are not waited for any longer
 	timers []*time.Timer
 
 	done   chan struct{}
@@ -39,37 +36,50 @@ type stop struct {
 //
 // When ctx or ShutdownTimeout ends, the contexts of calls end, with [ErrStopped]
 // as the cause. Calls that do not return soon after are left behind and named in
-// the error; Shutdown returns less than a second later.
+// the error; Shutdown returns less than a second later. What such a call has to say
+// when it returns is ignored.
 //
-// On a link that is not running, Shutdown does nothing. Several callers wait for
-// the same end. Called with the context of a call that this link makes, it begins
-// the stop and returns at once.
+// On a link that is not running, Shutdown does nothing; a Start that is going on
+// is given up. Several callers wait for the same end. Called with the context of a
+// call that this link makes, it begins the stop and returns at once.
 func (l *Link) Shutdown(ctx context.Context) (Report, error) {
-	if FromContext(ctx) == l {
-		go l.Shutdown(context.Background())
-		return Report{}, nil
-	}
+	inside := FromContext(ctx) == l
 	l.mu.Lock()
-	for l.phase == starting {
+	if l.phase == starting {
+		l.giveUp(ErrStopped)
+	}
+	for l.phase == starting && !inside {
 		l.idle.Wait()
 	}
-	if l.phase == stopped {
+	if l.phase == stopped || l.phase == starting {
 		l.mu.Unlock()
 		return Report{}, nil
 	}
 	first := l.phase == started
 	if first {
 		l.phase = stopping
-		l.stop = &stop{done: make(chan struct{}), late: make(chan struct{})}
-		l.stop.last, l.stop.cancel = context.WithCancelCause(context.WithoutCancel(l.ctx))
+		l.stop = &stop{patience: newPatience(l.ctx), life: l.cancel, done: make(chan struct{})}
+		if l.changing {
+			l.giveUp(ErrStopped)
+		}
+		l.idle.Broadcast()
 	}
 	s := l.stop
 	l.mu.Unlock()
-	if l.shutdownTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, l.shutdownTimeout)
-		defer cancel()
+	if !inside {
+		return l.finish(ctx, s, first)
 	}
+	if first {
+		go l.finish(context.Background(), s, true)
+	}
+	return Report{}, nil
+}
+
+// finish waits for the end of s, at most as long as it may take. The first to call
+// it does the work.
+func (l *Link) finish(ctx context.Context, s *stop, first bool) (Report, error) {
+	ctx, cancel := l.bounded(ctx)
+	defer cancel()
 	defer context.AfterFunc(ctx, func() { l.cut(s) })()
 	if first {
 		l.end(s)
@@ -82,94 +92,131 @@ func (l *Link) Shutdown(ctx context.Context) (Report, error) {
 func (l *Link) cut(s *stop) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s.hard {
+	if s.hard || s.ended {
 		return
 	}
 	s.hard = true
-	l.cancel(ErrStopped)
-	after := func(d time.Duration, f func()) { s.timers = append(s.timers, time.AfterFunc(d, f)) }
-	after(graceCalls, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		s.over = true
-		l.idle.Broadcast()
-	})
-	after(graceNodes, func() { s.cancel(ErrStopped) })
-	after(graceLate, func() { close(s.late) })
+	s.life(ErrStopped)
+	after := func(d time.Duration, flag *bool) {
+		s.timers = append(s.timers, time.AfterFunc(d, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			*flag = true
+			l.idle.Broadcast()
+		}))
+	}
+	after(graceCalls, &s.over)
+	after(graceReport, &s.gone)
+	s.expire()
 }
 
-// await waits until done reports true or calls are not waited for any longer.
-func (l *Link) await(s *stop, done func() bool) {
+// await waits until done reports true, or until *limit does.
+func (l *Link) await(limit *bool, done func() bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for !s.over && !done() {
+	for !*limit && !done() {
 		l.idle.Wait()
 	}
 }
 
 // end does the work of Shutdown.
 func (l *Link) end(s *stop) {
-	l.await(s, func() bool { return !l.changing })
-	t := &Transfer{link: l, stop: true, update: record.Update{Link: l.name, Tags: l.tags, Reason: record.Flush}}
-	go t.begin()
-	l.await(s, func() bool { return t.handed || t.finished })
+	l.await(&s.over, func() bool { return !l.changing })
+	last := &Transfer{link: l, stop: true, update: record.Update{Link: l.name, Tags: l.tags, Reason: record.Flush}}
+	go last.begin()
+	l.await(&s.over, func() bool { return last.handed || last.finished })
 	resting := func() bool {
 		return !slices.ContainsFunc(l.allLanes(), func(ln *lane) bool { return ln.working })
 	}
-	l.await(s, resting)
-	l.lastOffer(t.busy)
-	l.await(s, resting)
+	l.await(&s.over, resting)
+	l.lastOffer(last)
+	l.await(&s.over, resting)
+	l.await(&s.over, func() bool { return l.journal == nil || !l.journal.running })
 
-	hung := l.abandon()
-	apart(s.late, nil, func() error { l.commit(s.last, true); return nil }) // its failures are in l.errs
-	l.drain(s)
-	failed := func(node string, err error) {
-		e := &Error{Op: OpShutdown, Node: node, Number: -1, Err: err}
-		l.note(e)
-		apart(s.late, nil, func() error { l.judge(e); return nil }) // a handler may hang too
-	}
-	for _, name := range hung {
-		failed(name, errAbandoned)
-	}
-	for _, node := range slices.Backward(l.allNodes()) {
-		if err := l.nodes.shutdown(s.last, s.late, node); err != nil {
-			failed(nameOf(node), err)
+	hung, front := l.abandon()
+	commit := begin(func() error { l.commit(s.ctx, true); return nil }) // its failures are noted
+	if !commit.within(s.commits) {
+		l.mu.Lock()
+		if name := l.journal.calling; name != "" {
+			hung = append(hung, name)
 		}
+		l.mu.Unlock()
+	}
+	hung = append(hung, l.drain(s.patience, front)...)
+	var failures []*Error
+	for _, name := range hung {
+		failures = append(failures, &Error{Op: OpShutdown, Node: name, Err: errAbandoned})
+	}
+	l.mu.Lock()
+	ns, leaving := l.nodes, l.leaving
+	l.leaving = nil
+	l.mu.Unlock()
+	failures = append(failures, l.down(s.patience, ns, append(l.allNodes(), leaving...))...)
+	ns.disclaim(l, leaving)
+	l.conclude(s, last, failures)
+}
+
+// conclude tells the handlers about failures and the report, and ends the stop.
+func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
+	for _, err := range failures {
+		err.Number = -1
+		l.note(err)
+	}
+	for _, err := range failures {
+		begin(func() error { l.judge(err); return nil }).within(s.handlers)
 	}
 
 	l.mu.Lock()
-	if l.current != nil && l.current != t {
+	if !last.handed { // something hangs before it
+		last = &Transfer{link: l, stop: true}
+		last.report = Report{Number: l.number, Due: time.Now(), Reason: record.Flush, Began: time.Now()}
+		l.number++
+	}
+	last.report.Link, last.report.Tags = l.name, l.tags
+	if l.current != nil && l.current != last {
 		l.makeReport()
 	}
 	l.current = nil
-	l.fillReport(t)
-	t.finished = false
-	l.outbox = append(l.outbox, t)
+	l.fillReport(last)
+	l.outbox = append(l.outbox, last)
 	l.mu.Unlock()
-	apart(s.late, nil, func() error { l.deliver(); return nil })
+	begin(func() error { l.deliver(); return nil }).within(s.handlers)
+	l.await(&s.gone, func() bool { return l.delivering == nil && len(l.outbox) == 0 })
 
 	l.mu.Lock()
-	s.report, s.err = t.report, t.open()
-	if l.delivering {
-		s.err = errors.Join(s.err, &Error{Op: OpReport, Link: l.name, Node: "OnReport", Number: -1, Err: errAbandoned})
+	defer l.mu.Unlock()
+	for _, name := range l.handling() {
+		l.errs = append(l.errs, &Error{Op: OpShutdown, Link: l.name, Node: name, Number: -1, Err: errAbandoned})
 	}
-	l.phase, l.draining = stopped, nil
-	l.cancel(ErrStopped)
-	s.cancel(ErrStopped)
+	last.errs = append(last.errs, l.errs...) // what handlers have failed with since
+	l.errs = nil
+	for _, t := range append(l.outbox, l.delivering) {
+		if t != nil {
+			t.finish()
+		}
+	}
+	s.report, s.err = last.report, last.open()
+	s.report.Err = join(last.errs)
+	if s.report.Err != nil {
+		s.report.Outcome = Failed
+	}
+	l.phase, l.draining, l.outbox = stopped, nil, nil
+	s.ended = true
+	s.life(ErrStopped)
+	s.patience.end()
 	for _, timer := range s.timers {
 		timer.Stop()
 	}
 	l.idle.Broadcast()
-	l.mu.Unlock()
 	close(s.done)
 }
 
 // lastOffer lets lanes that were busy when the last transfer was handed over offer
 // once more.
-func (l *Link) lastOffer(lanes []*lane) {
+func (l *Link) lastOffer(last *Transfer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, ln := range lanes {
+	for _, ln := range last.busy {
 		if ln.take() {
 			go ln.work()
 		}
@@ -177,43 +224,67 @@ func (l *Link) lastOffer(lanes []*lane) {
 }
 
 // abandon leaves behind the calls that have not returned, and returns the names of
-// the nodes.
-func (l *Link) abandon() []string {
+// the nodes. front says that one of them is before a hand-over.
+func (l *Link) abandon() (hung []string, front bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.zombies = nil
-	hung := l.busy()
+	l.zombies = slices.DeleteFunc(l.zombies, func(z zombie) bool { return !z.running() })
+	hung = l.calls()
 	if t := l.front; t != nil {
-		t.dead = true
+		front = true
 		l.front = nil
-		for _, name := range t.calling() {
-			l.zombies = append(l.zombies, zombie{name, true, func() bool { return !t.handed }})
+		l.chain.dead.Store(true)
+		names := t.calling()
+		if len(names) == 0 {
+			names = append(names, l.culprit())
 		}
+		for _, name := range names {
+			l.zombies = append(l.zombies, zombie{name, nil, func() bool { return !t.handed }})
+		}
+		t.giveUp(strings.Join(names, ", "))
 	}
 	for _, ln := range l.allLanes() {
 		if ln.working {
-			ln.dead = true
-			l.zombies = append(l.zombies, zombie{ln.name, false, func() bool { return ln.working }})
+			ln.giveUp()
 		}
 	}
 	l.idle.Broadcast()
-	return hung
+	return hung, front
 }
 
-// drain empties stages, holders and queues into the account.
-func (l *Link) drain(s *stop) {
-	l.mu.Lock()
-	left := l.transit
-	abandoned := int64(len(left))
-	l.transit = nil
-	mine := !slices.ContainsFunc(l.zombies, func(z zombie) bool { return z.front })
-	l.mu.Unlock()
-	if mine {
-		left = append(left, l.empty(s, &l.chain)...)
+// giveUp ends a transfer that hangs before its hand-over. l.mu is held.
+func (t *Transfer) giveUp(node string) {
+	l := t.link
+	t.dead = true
+	if !t.taken { // what some inlets have returned while another hangs
+		for _, s := range t.sources {
+			if s.state.Load() == returned {
+				l.account.Pulled += int64(len(s.records))
+				l.transit = append(slices.Clip(l.transit), s.records...)
+			}
+		}
+	}
+	if t.stop {
+		return
+	}
+	t.errs = append(t.errs, &Error{Op: OpShutdown, Link: l.name, Node: node, Number: t.update.Number, Err: errAbandoned})
+	t.report.Outcome, t.report.Err = Failed, join(t.errs)
+	t.report.Took = time.Since(t.report.Began)
+	t.finish()
+}
+
+// drain empties stages, holders and queues into the account. front says that the
+// stages of the link are left behind. It returns what hangs.
+func (l *Link) drain(p *patience, front bool) (hung []string) {
+	var held []record.Record
+	if !front {
+		held = l.empty(p, &l.chain, &hung)
 	}
 	l.mu.Lock()
 	a := &l.account
-	abandoned += a.Held + a.Failed
+	left := append(slices.Clip(l.transit), held...)
+	abandoned := int64(len(l.transit)) + a.Held + a.Failed
+	l.transit = nil
 	a.Held, a.Failed = 0, 0
 	a.Abandoned += abandoned
 	a.Lost += l.lost(abandoned, left)
@@ -226,7 +297,7 @@ func (l *Link) drain(s *stop) {
 		dead := ln.dead
 		l.mu.Unlock()
 		if !dead {
-			held = l.empty(s, &ln.chain)
+			held = l.empty(p, &ln.chain, &hung)
 		}
 		l.mu.Lock()
 		left := ln.empty()
@@ -238,22 +309,30 @@ func (l *Link) drain(s *stop) {
 		ln.dead = true
 		l.mu.Unlock()
 	}
+	return hung
 }
 
-// empty empties a chain, unless one of its holders hangs.
-func (l *Link) empty(s *stop, c *chain) []record.Record {
+// empty empties a chain, unless one of its holders hangs: its name is added to
+// hung.
+func (l *Link) empty(p *patience, c *chain, hung *[]string) []record.Record {
 	if len(c.stages) == 0 {
 		return nil
 	}
 	emptied := make(chan []record.Record, 1)
-	apart(s.late, nil, func() error {
-		emptied <- c.empty(s.last)
+	emptying := begin(func() error {
+		emptied <- c.empty(p.ctx)
 		return nil
 	})
+	if !emptying.within(p.commits) {
+		name := c.calling()
+		l.leaveBehind(name, emptying)
+		*hung = append(*hung, name)
+		return nil
+	}
 	select {
 	case left := <-emptied:
 		return left
-	default:
+	default: // a holder has called runtime.Goexit
 		return nil
 	}
 }
@@ -276,11 +355,24 @@ func (l *Link) lost(n int64, left []record.Record) (lost int64) {
 
 // open joins the errors that no handler has settled. l.mu is held.
 func (t *Transfer) open() error {
-	var open []error
+	var open []*Error
 	for _, err := range t.errs {
-		if !err.settled {
+		switch {
+		case err.settled:
+		case err.handed != nil:
+			open = append(open, err.handed)
+		default:
 			open = append(open, err)
 		}
 	}
-	return errors.Join(open...)
+	return join(open)
+}
+
+// join joins errs, if there are any.
+func join(errs []*Error) error {
+	all := make([]error, len(errs))
+	for i, err := range errs {
+		all[i] = err
+	}
+	return errors.Join(all...)
 }

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,7 @@ type source struct {
 	seek   inlet.Seeker     // nil: it cannot be set to one
 	commit inlet.Committer  // nil: it need not know
 
-	calling atomic.Bool
+	state atomic.Int32 // of a pull: untouched, calling or returned
 
 	// Of the transfer that is before its hand-over.
 	from     time.Time // end of the last window
@@ -27,6 +28,13 @@ type source struct {
 	records  []record.Record
 	err      error
 }
+
+// The states of a source.
+const (
+	untouched int32 = iota
+	calling
+	returned // its records are there to be taken
+)
 
 func newSource(in inlet.Inlet, name string) *source {
 	s := &source{in: in, name: name, origin: &record.Origin{Inlet: name}}
@@ -41,28 +49,33 @@ func newSource(in inlet.Inlet, name string) *source {
 // resumable reports whether the inlet will return again what was not committed.
 func (s *source) resumable() bool { return s.seek != nil || s.commit != nil }
 
-// pull pulls and keeps the result.
+// pull pulls and keeps the result, unless ctx has ended already.
 func (s *source) pull(ctx context.Context, u record.Update) {
+	s.state.Store(calling)
 	s.records, s.err = nil, nil
-	u.From = s.from
-	s.calling.Store(true)
-	returned := false
+	ok := false
 	defer func() {
-		if !returned {
+		if !ok {
 			s.err = caught(recover())
 		}
-		s.calling.Store(false)
+		record.Stamp(s.records, s.origin)
+		s.state.Store(returned)
 	}()
+	if ctx.Err() != nil {
+		s.err, ok = context.Cause(ctx), true
+		return
+	}
+	u.From = s.from
 	s.records, s.err = s.in.Pull(ctx, u)
 	if s.pos != nil {
 		s.locate()
 	}
-	returned = true
+	ok = true
 }
 
 // locate asks where the inlet stands. If it cannot say, it stands where it did.
 func (s *source) locate() {
-	failed := func(err error) { s.err = fmt.Errorf("Position: %w", err) }
+	failed := func(err error) { s.err = errors.Join(s.err, fmt.Errorf("Position: %w", err)) }
 	err := guard(func() error {
 		s.position = s.pos.Position()
 		return nil
@@ -72,24 +85,23 @@ func (s *source) locate() {
 	}
 }
 
-// take returns what the last pull gave, which was made for due.
-func (s *source) take(due time.Time) ([]record.Record, error) {
-	records, err := s.records, s.err
+// take takes what the last pull gave, which was made for due, and returns its
+// error.
+func (s *source) take(due time.Time) error {
+	err := s.err
 	s.records, s.err = nil, nil
+	s.state.Store(untouched)
 	if err == nil {
 		s.from = due
 	}
-	record.Stamp(records, s.origin)
-	return records, err
+	return err
 }
 
 // rewind sets the inlet to what is committed.
-func (s *source) rewind(ctx context.Context, at point) error {
+func (s *source) rewind(ctx context.Context, l *Link, at point) error {
 	s.from, s.position = at.from, at.position
 	if s.seek == nil {
 		return nil
 	}
-	return apart(ctx.Done(), fmt.Errorf("still seeking when the start ended: %w", context.Cause(ctx)), func() error {
-		return s.seek.Seek(ctx, at.position)
-	})
+	return l.try(ctx, s.name, func() error { return s.seek.Seek(ctx, at.position) })
 }

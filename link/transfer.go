@@ -40,12 +40,12 @@ type Transfer struct {
 	sources  []*source
 	batches  [][]record.Record
 	barriers []*barrier
-	pulled   int
 	errs     []*Error
 	blocked  bool
 	inline   *lane
 
 	// Guarded by Link.mu.
+	taken      bool    // what was pulled is taken over
 	dead       bool    // given up by a Shutdown
 	handed     bool    // the hand-over is done
 	busy       []*lane // of a stop: those that were busy then
@@ -113,20 +113,23 @@ func (t *Transfer) run() {
 	}
 }
 
-// enter waits until no other transfer is before its hand-over, and reports whether
-// this one may be made. If not, its report says why.
+// enter waits until no other transfer is before its hand-over, at most until the link
+// is being stopped, and reports whether this one may be made. If not, its report
+// says why.
 func (t *Transfer) enter() bool {
 	l := t.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.front != nil {
+	for l.front != nil && (t.stop || l.phase == started) {
 		l.idle.Wait()
 	}
 	u := &t.update
 	began := time.Now()
-	if u.Due.IsZero() {
+	now := u.Due.IsZero()
+	if now {
 		u.Due = began
 	}
+	u.Due = u.Due.Round(0) // the wall clock alone counts, whatever is done to it
 	t.report = Report{Link: l.name, Tags: l.tags, Number: -1, Due: u.Due, Reason: u.Reason, Began: began}
 	switch {
 	case l.phase != started && !(t.stop && !l.stop.over):
@@ -135,7 +138,7 @@ func (t *Transfer) enter() bool {
 		return t.refuse(Failed, ErrFenced)
 	}
 	due, late := clampDue(u.Reason, u.Due, l.due)
-	if late {
+	if late && !now {
 		return t.refuse(Coalesced, nil)
 	}
 	u.Due, t.report.Due = due, due
@@ -184,14 +187,22 @@ func (t *Transfer) fail(err *Error) {
 // is pulled.
 func (t *Transfer) retry() {
 	l := t.link
-	if t.stop {
+	var b *barrier
+	switch {
+	case t.stop:
 		t.blocked = false // what is held is to leave
 		l.chain.flush(t.fail)
+		b = l.newBarrier(t)
+	case t.blocked:
+		l.commit(t.ctx, false) // it may be the store that blocks
+		l.mu.Lock()
+		t.blocked = l.full()
+		l.mu.Unlock()
 	}
 	if t.blocked || !(l.chain.stuck() || t.update.Reason == record.Flush) {
 		return
 	}
-	t.through(nil, nil)
+	t.through(nil, b)
 	t.blocked = l.chain.stuck()
 }
 
@@ -232,24 +243,31 @@ func (t *Transfer) process() {
 	l := t.link
 	var records []record.Record
 	for _, s := range t.sources {
-		pulled, err := s.take(t.update.Due)
-		t.pulled += len(pulled)
 		if records == nil {
-			records = pulled
+			records = s.records
 		} else {
-			records = append(slices.Clip(records), pulled...)
-		}
-		if err != nil {
-			t.fail(&Error{Op: OpPull, Node: s.name, Err: err})
+			records = append(slices.Clip(records), s.records...)
 		}
 	}
-	if len(l.chain.stages) > 0 {
-		l.mu.Lock()
-		l.account.Pulled += int64(t.pulled)
-		l.transit = records
+	l.mu.Lock()
+	if t.dead { // then what was pulled is accounted for already
 		l.mu.Unlock()
+		return
 	}
-	t.through(records, l.newBarrier(t))
+	t.taken = true
+	l.account.Pulled += int64(len(records))
+	l.transit = records
+	l.mu.Unlock()
+	var failures []*Error
+	for _, s := range t.sources {
+		if err := s.take(t.update.Due); err != nil {
+			failures = append(failures, &Error{Op: OpPull, Node: s.name, Err: err})
+		}
+	}
+	defer t.through(records, l.newBarrier(t)) // also if a handler calls runtime.Goexit
+	for _, err := range failures {
+		t.fail(err)
+	}
 }
 
 // through runs records, and the barrier after them, through the link's stages.
@@ -283,11 +301,8 @@ func (t *Transfer) hand() {
 	if pulls {
 		l.due = t.update.Due
 	}
-	if len(l.chain.stages) == 0 {
-		l.account.Pulled += int64(t.pulled)
-	}
 	l.settle()
-	if l.pushEmpty && len(t.batches) == 0 && !t.blocked {
+	if l.pushEmpty && len(t.batches) == 0 && pulls {
 		t.batches = append(t.batches, nil)
 	}
 	l.distribute(t, pulls)
@@ -326,11 +341,18 @@ func (t *Transfer) hand() {
 	}
 }
 
-// distribute gives the batches and barriers of t to every lane. l.mu is held.
+// distribute gives the batches of t to every lane, and with the last one the newest
+// barrier: it stands for those before it, since the lanes see them at the same
+// place. l.mu is held.
 func (l *Link) distribute(t *Transfer, pulls bool) {
-	for _, b := range t.barriers {
+	var b *barrier
+	if n := len(t.barriers); n > 0 {
+		b = t.barriers[n-1]
 		b.handed = true
 		b.left = len(l.lanes)
+		if n > 1 {
+			l.journal.order = slices.DeleteFunc(l.journal.order, func(o *barrier) bool { return slices.Contains(t.barriers[:n-1], o) })
+		}
 	}
 	for _, batch := range t.batches {
 		l.account.Handed += int64(len(batch))
@@ -338,22 +360,17 @@ func (l *Link) distribute(t *Transfer, pulls bool) {
 	for _, ln := range l.lanes {
 		for i, batch := range t.batches {
 			e := entry{records: batch, update: &t.update}
-			if last := i == len(t.batches)-1; last && pulls {
-				e.end = len(t.barriers) <= 1
-				if len(t.barriers) == 1 {
-					e.barrier = t.barriers[0]
-				}
+			if i == len(t.batches)-1 {
+				e.end, e.barrier = pulls || b != nil, b
 			}
 			ln.add(e)
 		}
-		if len(t.batches) > 0 && len(t.barriers) <= 1 && pulls {
-			continue
-		}
-		for _, b := range t.barriers {
+		switch {
+		case len(t.batches) > 0:
+		case b != nil:
 			ln.add(entry{end: true, barrier: b})
-		}
-		if len(t.batches) == 0 && len(t.barriers) == 0 && len(ln.chain.stages) > 0 && ln.inbox.len() == 0 {
-			ln.add(entry{update: &t.update}) // holders may want to release
+		case len(ln.chain.stages) > 0 && ln.inbox.len() == 0:
+			ln.add(entry{}) // holders may want to release
 		}
 	}
 }
@@ -399,12 +416,12 @@ func (t *Transfer) Wait(ctx context.Context) (Report, error) {
 // calling.
 func (t *Transfer) calling() (names []string) {
 	for _, s := range t.sources {
-		if s.calling.Load() {
+		if s.state.Load() == calling {
 			names = append(names, s.name)
 		}
 	}
-	if len(names) == 0 {
-		names = append(names, "processors")
+	if name := t.link.chain.calling(); name != "" {
+		names = append(names, name)
 	}
 	return names
 }

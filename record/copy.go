@@ -92,7 +92,7 @@ func (c *Copier) copy(v any) (any, error) {
 		c.last = t
 		return v, nil
 	}
-	defer clear(c.seen)
+	defer func() { clear(c.seen) }() // the map may not exist yet
 	out, err := c.value(reflect.ValueOf(v))
 	if err != nil {
 		return nil, err

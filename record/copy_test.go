@@ -389,3 +389,16 @@ func FuzzCopier(f *testing.F) {
 		require.Equal(t, again, v)
 	})
 }
+
+// What was copied before is not taken for a copy of the next payload.
+func TestCopierForgets(t *testing.T) {
+	t.Parallel()
+	var c record.Copier
+	payload := []*int{new(int)}
+	first, err := c.Payload(payload)
+	require.NoError(t, err)
+	second, err := c.Payload(payload)
+	require.NoError(t, err)
+	assert.NotSame(t, first.([]*int)[0], second.([]*int)[0])
+	assert.NotSame(t, payload[0], second.([]*int)[0])
+}

@@ -1,16 +1,14 @@
 package csvoutlet
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/databay-go/databay/outlet"
+	"github.com/databay-go/databay/outlet/internal/appendfile"
 	"github.com/databay-go/databay/record"
 )
 
@@ -26,15 +24,11 @@ type Outlet struct {
 	path string
 	opts Options
 
-	mu        sync.Mutex // of everything below
-	started   bool
-	encoder   encoder
-	open      map[string]*list.Element // of *file, by path
-	recent    *list.List               // those used last first
-	truncated map[string]bool          // by path without symbolic links
-	late      []error                  // of closing files between pushes
-	rows      []byte
-	all       []int // 0, 1, 2, …
+	mu      sync.Mutex // of everything below
+	encoder encoder
+	files   *appendfile.Set[contents] // nil: not started
+	parts   appendfile.Parts
+	rows    []byte
 }
 
 var (
@@ -77,58 +71,27 @@ func (o *Outlet) Start(context.Context) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	if o.started {
+	if o.files != nil {
 		return errors.New("csvoutlet: already started")
 	}
 	o.encoder = newEncoder(o.opts)
-	if err := o.check(filepath.Clean(o.path)); err != nil {
+	files := appendfile.NewSet("csvoutlet", o.opts.MaxOpen, false, o.encoder.load)
+	if err := files.Check(filepath.Clean(o.path), o.opts.Truncate); err != nil {
 		return err
 	}
-	o.open, o.recent = make(map[string]*list.Element), list.New()
-	o.truncated = make(map[string]bool)
-	o.started = true
+	o.files, o.parts = files, appendfile.Parts{Key: File, Default: o.path}
 	return nil
-}
-
-func (o *Outlet) check(path string) error {
-	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
-	err := regular(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		probe, err := os.CreateTemp(folder, ".csvoutlet-*")
-		if err != nil {
-			return fmt.Errorf("cannot make files in %s: %w", folder, err)
-		}
-		return errors.Join(probe.Close(), os.Remove(probe.Name()))
-	}
-	if err != nil {
-		return err
-	}
-	handle, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
-	if err != nil {
-		return err
-	}
-	info, err := handle.Stat()
-	if err == nil && !o.opts.Truncate {
-		err = o.encoder.load(&file{path: path, handle: handle, undo: -1}, info.Size())
-	}
-	return errors.Join(err, handle.Close())
 }
 
 // Shutdown closes all files. It does nothing if the outlet is not started.
 func (o *Outlet) Shutdown(context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.started {
+	if o.files == nil {
 		return nil
 	}
-	for o.recent.Len() > 0 {
-		o.close(o.recent.Back())
-	}
-	err := errors.Join(o.late...)
-	o.started, o.late, o.rows, o.all, o.truncated = false, nil, nil, nil, nil
+	err := o.files.Close()
+	o.files, o.parts, o.rows = nil, appendfile.Parts{}, nil
 	return err
 }
 
@@ -140,85 +103,34 @@ func (o *Outlet) Push(ctx context.Context, records []record.Record, _ record.Upd
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.started {
+	if o.files == nil {
 		return errors.New("csvoutlet: not started")
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	var failures record.Failures
-	for _, p := range o.parts(records, &failures) {
-		err := context.Cause(ctx)
-		if err == nil {
-			err = o.write(p, records, &failures)
-		}
-		if err != nil {
-			for _, i := range p.indices {
-				failures.Add(i, err)
-			}
-		}
-	}
+	appendfile.Each(ctx, o.parts.Of(records, &failures), &failures, func(p appendfile.Part) (int, error) {
+		return 0, o.write(p, records, &failures)
+	})
 	return failures.Err()
-}
-
-// part is what goes to one file.
-type part struct {
-	path    string
-	indices []int
-}
-
-// parts returns the files that records go to, in the order in which they first
-// appear.
-func (o *Outlet) parts(records []record.Record, failures *record.Failures) []part {
-	for len(o.all) < len(records) {
-		o.all = append(o.all, len(o.all))
-	}
-	path := filepath.Clean(o.path)
-	elsewhere := 0
-	for elsewhere < len(records) && records[elsewhere].Metadata.Len() == 0 {
-		elsewhere++
-	}
-	if elsewhere == len(records) {
-		return []part{{path, o.all[:len(records)]}}
-	}
-	var parts []part
-	place := make(map[string]int)
-	for i, r := range records {
-		to := path
-		if v, ok := r.Metadata.Get(File.Name()); ok {
-			s, _ := v.(string)
-			if s == "" {
-				failures.Add(i, record.Permanent(fmt.Errorf("metadata %s is %#v, want the path of a file", File.Name(), v)))
-				continue
-			}
-			to = filepath.Clean(s)
-		}
-		at, ok := place[to]
-		if !ok {
-			at = len(parts)
-			place[to] = at
-			parts = append(parts, part{path: to})
-		}
-		parts[at].indices = append(parts[at].indices, i)
-	}
-	return parts
 }
 
 // write appends the records of p to its file. Its error is one of all of them; then
 // the file is as it was before.
-func (o *Outlet) write(p part, records []record.Record, failures *record.Failures) error {
-	f, err := o.fileAt(p.path)
+func (o *Outlet) write(p appendfile.Part, records []record.Record, failures *record.Failures) error {
+	f, err := o.files.At(p.Path, o.opts.Truncate)
 	if err != nil {
 		return err
 	}
 	e := &o.encoder
-	h, rows, written, accepted := f.header, append(o.rows[:0], f.unend...), int64(0), false
+	h, rows, accepted := f.State.header, append(o.rows[:0], f.State.unend...), false
 	defer func() {
 		if cap(rows) <= 4*maxBuffer {
 			o.rows = rows
 		}
 	}()
-	for _, i := range p.indices {
+	for _, i := range p.Indices {
 		start := len(rows)
 		r, err := e.rowOf(records[i].Payload)
 		if err == nil && h == nil {
@@ -231,14 +143,14 @@ func (o *Outlet) write(p part, records []record.Record, failures *record.Failure
 			failures.Add(i, record.Permanent(err))
 			rows = rows[:start]
 			if !accepted {
-				h = f.header // this record does not decide about the columns
+				h = f.State.header // this record does not decide about the columns
 			}
 			continue
 		}
 		accepted = true
 		if len(rows) >= maxBuffer {
-			if err := f.write(rows, &written); err != nil {
-				return f.cut(err)
+			if err := f.Write(rows); err != nil {
+				return f.Cut(err)
 			}
 			rows = rows[:0]
 		}
@@ -246,11 +158,10 @@ func (o *Outlet) write(p part, records []record.Record, failures *record.Failure
 	if !accepted {
 		return nil
 	}
-	if err := f.write(rows, &written); err != nil {
-		return f.cut(err)
+	if err := f.Write(rows); err != nil {
+		return f.Cut(err)
 	}
-	f.size += written
-	f.header, f.unend = h, ""
+	f.Keep(contents{header: h})
 	return nil
 }
 
@@ -265,51 +176,4 @@ func (e *encoder) begin(r *row, rows []byte) (*header, []byte, error) {
 	}
 	h := e.newHeader(columns)
 	return h, e.appendHeader(rows, h), nil
-}
-
-// fileAt returns the file at path, opened if need be.
-func (o *Outlet) fileAt(path string) (*file, error) {
-	if el, ok := o.open[path]; ok {
-		f := el.Value.(*file)
-		info, err := os.Stat(path)
-		if err == nil && os.SameFile(info, f.info) {
-			o.recent.MoveToFront(el)
-			if info.Size() == f.size && f.undo < 0 {
-				return f, nil
-			}
-			return f, o.encoder.load(f, info.Size())
-		}
-		o.close(el) // it was removed, or replaced by another
-	}
-	real, err := filepath.EvalSymlinks(path)
-	truncate := o.opts.Truncate && err == nil && !o.truncated[real]
-	for o.opts.MaxOpen > 0 && o.recent.Len() >= o.opts.MaxOpen {
-		o.close(o.recent.Back())
-	}
-	f, err := o.encoder.openFile(path, truncate)
-	if err != nil {
-		return nil, err
-	}
-	if o.opts.Truncate {
-		if real, err = filepath.EvalSymlinks(path); err == nil {
-			o.truncated[real] = true
-		}
-	}
-	for el := o.recent.Front(); el != nil; el = el.Next() {
-		if same := el.Value.(*file); os.SameFile(same.info, f.info) { // by another path
-			o.recent.MoveToFront(el)
-			return same, errors.Join(f.close(), o.encoder.load(same, f.info.Size()))
-		}
-	}
-	o.open[path] = o.recent.PushFront(f)
-	return f, nil
-}
-
-// close closes a file. Its error is one of Shutdown: the pushes are answered.
-func (o *Outlet) close(el *list.Element) {
-	f := o.recent.Remove(el).(*file)
-	delete(o.open, f.path)
-	if err := f.close(); err != nil {
-		o.late = append(o.late, fmt.Errorf("csvoutlet: closing %s: %w", f.path, err))
-	}
 }

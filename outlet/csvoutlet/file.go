@@ -7,101 +7,31 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// file is a file that is open.
-type file struct {
-	path   string
-	handle *os.File
-	info   fs.FileInfo // of when it was opened
-	size   int64       // to which it is known
-	header *header     // nil: it is empty
-	unend  string      // what ends its last line, if that is unfinished
-	undo   int64       // the length to cut it back to first, or -1
+// contents is what is known of a file.
+type contents struct {
+	header *header // nil: it is empty
+	unend  string  // what ends its last line, if that is unfinished
 }
 
 // maxHeader is how many bytes the header of an existing file may have.
 const maxHeader = 1 << 20
 
-// openFile opens a file for appending, which is made if it is not there and, if
-// truncate is set, emptied.
-func (e *encoder) openFile(path string, truncate bool) (*file, error) {
-	if err := regular(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, err
-	}
-	flag := os.O_RDWR | os.O_APPEND | os.O_CREATE
-	if truncate {
-		flag |= os.O_TRUNC
-	}
-	handle, err := os.OpenFile(path, flag, 0o644)
+// load learns what is in a file that is not empty.
+func (e *encoder) load(from io.ReaderAt, path string, size int64) (contents, error) {
+	columns, err := e.readHeader(from, size)
 	if err != nil {
-		return nil, err
-	}
-	f := &file{path: path, handle: handle, undo: -1}
-	if f.info, err = handle.Stat(); err == nil {
-		err = e.load(f, f.info.Size())
-	}
-	if err != nil {
-		return nil, errors.Join(err, handle.Close())
-	}
-	return f, nil
-}
-
-// regular returns an error if path is not a file, or does not exist.
-func regular(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		kind := "device or pipe"
-		if info.IsDir() {
-			kind = "folder"
-		}
-		return fmt.Errorf("%s is a %s, want a regular file", path, kind)
-	}
-	return nil
-}
-
-// load learns what is in a file of the given size.
-func (e *encoder) load(f *file, size int64) (err error) {
-	defer func() {
-		if err != nil {
-			f.size = -1 // unknown: the next push loads it again
-		}
-	}()
-	if f.undo >= 0 {
-		if size > f.undo {
-			if err := f.handle.Truncate(f.undo); err != nil {
-				return fmt.Errorf("cannot undo an unfinished write: %w", err)
-			}
-			size = f.undo
-		}
-		f.undo = -1
-	}
-	f.size, f.header, f.unend = size, nil, ""
-	if size == 0 {
-		return nil
-	}
-	columns, err := e.readHeader(f.handle, size)
-	if err != nil {
-		return fmt.Errorf("%s: header: %w", f.path, err)
+		return contents{}, fmt.Errorf("%s: header: %w", path, err)
 	}
 	if err := e.acceptable(columns); err != nil {
-		return fmt.Errorf("%s: %w", f.path, err)
+		return contents{}, fmt.Errorf("%s: %w", path, err)
 	}
-	f.header = e.newHeader(columns)
-	f.unend, err = e.unfinished(f.handle, size)
-	return err
+	unend, err := e.unfinished(from, size)
+	return contents{e.newHeader(columns), unend}, err
 }
 
 // readHeader returns the columns in the first line of a file that is not empty.
@@ -172,29 +102,4 @@ func (e *encoder) unfinished(from io.ReaderAt, size int64) (string, error) {
 		}
 	}
 	return strings.Repeat(`"`, quotes%2) + e.end, nil
-}
-
-// write appends rows; written says how many bytes of this push are there already.
-func (f *file) write(rows []byte, written *int64) error {
-	n, err := f.handle.Write(rows)
-	*written += int64(n)
-	return err
-}
-
-// cut takes back what a push has written that failed.
-func (f *file) cut(cause error) error {
-	if err := f.handle.Truncate(f.size); err != nil {
-		f.undo = f.size
-		return fmt.Errorf("%w; what was written could not be taken back yet: %w", cause, err)
-	}
-	return cause
-}
-
-// close closes the file.
-func (f *file) close() error {
-	var err error
-	if f.undo >= 0 {
-		err = f.handle.Truncate(f.undo)
-	}
-	return errors.Join(err, f.handle.Close())
 }

@@ -1,0 +1,133 @@
+package link
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/databay-go/databay/inlet"
+	"github.com/databay-go/databay/outlet"
+)
+
+// withInlets returns the link's sources and those of inlets.
+func (l *Link) withInlets(m *mistakes, field func(int) string, inlets []inlet.Inlet) []*source {
+	all := slices.Clip(l.inlets)
+	for i, in := range inlets {
+		name := nameOf(in)
+		taken := func(name string) bool {
+			return slices.ContainsFunc(all, func(s *source) bool { return s.name == name })
+		}
+		s := newSource(in, name)
+		if taken(name) {
+			if s.pos != nil {
+				m.add("%s: another inlet has the name %q: one with a position needs one of its own", field(i), name)
+			}
+			s = newSource(in, another(name, taken))
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// withLanes returns the link's lanes and those of configs.
+func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []*lane {
+	all := slices.Clip(l.lanes)
+	given := make(map[string]bool) // names that need not give way
+	for _, c := range configs {
+		given[c.Name] = true
+	}
+	for i, c := range configs {
+		has := func(name string) bool {
+			return slices.ContainsFunc(all, func(ln *lane) bool { return ln.name == name })
+		}
+		taken := func(name string) bool { return given[name] || has(name) }
+		name := c.Name
+		if name == "" {
+			if name = nameOf(c.Outlet); taken(name) {
+				name = another(name, taken)
+			}
+		} else if has(name) {
+			m.add("%sName is %q, which is that of another lane", field(i), name)
+		}
+		ln := &lane{
+			link: l, out: c.Outlet, name: name, processors: slices.Clone(c.Processors),
+			timeout: c.Timeout, limit: bound(c.Pending, defaultPending), copies: l.copies(c.Outlet),
+		}
+		ln.account.Name, ln.reported.Name = name, name
+		if a, ok := c.Outlet.(outlet.Atomic); ok && l.journal != nil {
+			alone(func() error { // stores that cannot be compared panic
+				if a.Store() == any(l.journal.store) {
+					ln.atomic = a
+				}
+				return nil
+			})
+		}
+		all = append(all, ln.renewed())
+	}
+	return all
+}
+
+// copies reports whether out gets copies of records.
+func (l *Link) copies(out outlet.Outlet) bool {
+	switch l.isolation {
+	case CopyAlways:
+		return true
+	case SharePayloads:
+		return false
+	}
+	readOnly := false
+	if r, ok := out.(outlet.Reader); ok {
+		alone(func() error { readOnly = r.ReadOnly(); return nil })
+	}
+	return !readOnly
+}
+
+// another returns name with the first number from 2 that makes it unique.
+func another(name string, taken func(string) bool) string {
+	for n := 2; ; n++ {
+		if s := fmt.Sprintf("%s#%d", name, n); !taken(s) {
+			return s
+		}
+	}
+}
+
+// place is a node and the field of a configuration that it is in. A node that is in
+// the link already has no field.
+type place struct {
+	field string
+	node  any
+}
+
+// unique checks that no node is there twice.
+func (m *mistakes) unique(places []place) {
+	seen := make(map[any]string)
+	for _, p := range places {
+		id, ok := identity(p.node)
+		if !ok || isNil(p.node) {
+			continue
+		}
+		if first, ok := seen[id]; !ok {
+			seen[id] = p.field
+		} else if first == "" {
+			m.add("%s: %s is in the link already: %w", p.field, nameOf(p.node), ErrDuplicateNode)
+		} else {
+			m.add("%s: %s is %s already: %w", p.field, nameOf(p.node), first, ErrDuplicateNode)
+		}
+	}
+}
+
+// places returns the nodes of a lane. field is where the lane is, and the outlet.
+func (c *Lane) places(field, outlet string) []place {
+	places := []place{{outlet, c.Outlet}}
+	for i, p := range c.Processors {
+		places = append(places, place{fmt.Sprintf("%sProcessors[%d]", field, i), p})
+	}
+	return places
+}
+
+func (ln *lane) nodes() []any {
+	nodes := []any{ln.out}
+	for _, p := range ln.processors {
+		nodes = append(nodes, p)
+	}
+	return nodes
+}

@@ -1,0 +1,340 @@
+package link_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/databay-go/databay/link"
+	"github.com/databay-go/databay/record"
+)
+
+func TestReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := &feed{name: "in", script: func(context.Context, int) ([]record.Record, error) {
+			time.Sleep(time.Second)
+			return of(1, 2, 3), nil
+		}}
+		out := &taker{name: "out", script: func(_ context.Context, n int, _ []record.Record) error {
+			time.Sleep(time.Second)
+			return nil
+		}}
+		var reports []link.Report
+		l := started(t, link.Config{
+			Name: "l", Tags: []string{"a", "b"}, Inlets: inlets(in), Outlets: outlets(out),
+			Processors: []record.Processor{record.Filter(func(n int) bool { return n > 1 }), record.FlatMap(func(n int) ([]int, error) { return []int{n, n}, nil })},
+			OnReport:   func(_ context.Context, r link.Report) { reports = append(reports, r) },
+		})
+		began := time.Now()
+		due := began.Add(-time.Minute)
+		r, err := l.Transfer(t.Context(), link.Tick{Due: due, Reason: record.Scheduled})
+		require.NoError(t, err)
+		assert.Equal(t, []link.Report{r}, reports, "it is made when the transfer is settled")
+		assert.True(t, due.Equal(r.Due))
+		r.Due = time.Time{}
+		assert.Equal(t, link.Report{
+			Link: "l", Tags: []string{"a", "b"}, Number: 0, Reason: record.Scheduled, Began: began, Took: 2 * time.Second, Outcome: link.Ran,
+			Account: link.Account{
+				Pulled: 3, Filtered: 1, Produced: 2, Handed: 4,
+				Lanes: []link.LaneAccount{{Name: "out", Offered: 4, Delivered: 4}},
+			},
+		}, r)
+	})
+}
+
+// Reports are made once for every transfer, in order and one at a time; their
+// changes add up to the account.
+func TestReportsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inside, most atomic.Int64
+		var mu sync.Mutex
+		var reports []link.Report
+		h := new(host)
+		flaky := &taker{name: "flaky", script: func(_ context.Context, n int, r []record.Record) error {
+			time.Sleep(70 * time.Millisecond)
+			if n%3 != 0 {
+				return &record.Partial{Failed: map[int]error{len(r) - 1: errDown}}
+			}
+			return nil
+		}}
+		l, err := link.New(link.Config{
+			Inlets:     inlets(counting("n", 5, 200), &feed{name: "bad", script: func(_ context.Context, n int) ([]record.Record, error) { return nil, []error{nil, errDown}[n%2] }}),
+			Processors: []record.Processor{record.Filter(func(n int) bool { return n%10 != 0 }), &keeper{name: "k", size: 3, key: func(n any) any { return n.(int) % 4 }}},
+			Groupers:   []record.Grouper{record.Chunk(2)},
+			Lanes: []link.Lane{
+				{Outlet: &taker{name: "fast"}},
+				{Outlet: flaky, Processors: []record.Processor{&keeper{name: "k", size: 2}}},
+				{Outlet: &taker{name: "slower", script: slow(90 * time.Millisecond)}, Processors: []record.Processor{record.FlatMap(func(n int) ([]int, error) { return []int{n, n}, nil })}},
+			},
+			OnReport: func(_ context.Context, r link.Report) {
+				most.Store(max(most.Load(), inside.Add(1)))
+				defer inside.Add(-1)
+				time.Sleep(30 * time.Millisecond)
+				mu.Lock()
+				defer mu.Unlock()
+				reports = append(reports, r)
+			},
+		})
+		require.NoError(t, err)
+		require.NoError(t, l.Attach(h, new(link.Nodes)))
+		require.NoError(t, l.Start(t.Context()))
+		for i := range 60 {
+			go l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
+			time.Sleep(time.Duration(i%7) * 20 * time.Millisecond)
+			assert.NoError(t, l.Account().Balance())
+		}
+		time.Sleep(time.Minute)
+		r, _ := shut(t, l)
+		synctest.Wait()
+		require.Len(t, reports, 61)
+		var sum link.Account
+		for i, r := range reports {
+			assert.Equal(t, int64(i), r.Number)
+			assert.NoError(t, r.Balance())
+			sum = sum.Add(r.Account)
+		}
+		assert.Equal(t, r, reports[60], "that of Shutdown is the last")
+		assert.Equal(t, l.Account(), sum)
+		assert.Equal(t, reports, h.reports)
+		assert.Equal(t, int64(1), most.Load())
+		assert.Equal(t, int64(200), sum.Pulled)
+		assert.Equal(t, int64(180), sum.Lanes[0].Delivered)
+		assert.Equal(t, int64(360), sum.Lanes[2].Delivered)
+	})
+}
+
+// A report is made when no lane is working any more, at the latest at the next
+// hand-over; what a lane does later is in a later one.
+func TestReportsAreMadeInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		type made struct {
+			at        time.Duration
+			number    int64
+			delivered string
+		}
+		var reports []made
+		l := started(t, link.Config{
+			Inlets: inlets(counting("n", 1, 100)), Outlets: outlets(&taker{name: "fast", script: slow(100 * time.Millisecond)}, &taker{name: "slower", script: slow(1500 * time.Millisecond)}),
+			OnReport: func(_ context.Context, r link.Report) {
+				reports = append(reports, made{time.Since(start), r.Number, fmt.Sprint(r.Lanes[0].Delivered, r.Lanes[1].Delivered)})
+			},
+		})
+		for range 3 {
+			go l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
+			time.Sleep(time.Second)
+		}
+		time.Sleep(7 * time.Second)
+		go l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		assert.Equal(t, []made{
+			{1000 * time.Millisecond, 0, "1 0"},
+			{2000 * time.Millisecond, 1, "1 1"},
+			{4500 * time.Millisecond, 2, "1 2"},
+			{11500 * time.Millisecond, 3, "1 1"},
+		}, reports)
+	})
+}
+
+func TestAccountString(t *testing.T) {
+	lane := func(name string, offered, filtered, pending, delivered int64) link.LaneAccount {
+		return link.LaneAccount{Name: name, Offered: offered, Filtered: filtered, Pending: pending, Delivered: delivered}
+	}
+	tests := map[string]link.Account{
+		"pulled 0 filtered 0 held 0 pending 0 delivered 0 dropped 0 balanced":             {},
+		"pulled 5 filtered 1 held 0 pending 0 delivered 4 dropped 0 balanced":             {Pulled: 5, Filtered: 1, Handed: 4, Lanes: []link.LaneAccount{lane("a", 4, 0, 0, 4)}},
+		"pulled 5 filtered 1 held 0 pending 0 delivered 4 dropped 0 NOT BALANCED":         {Pulled: 5, Handed: 4, Filtered: 1, Lanes: []link.LaneAccount{lane("a", 5, 0, 0, 4)}},
+		"pulled 9 filtered 4 held 0 pending 0 delivered 5 dropped 0 balanced":             {Pulled: 9, Filtered: 4, Handed: 5, Lanes: []link.LaneAccount{lane("a", 5, 0, 0, 5), lane("b", 5, 0, 0, 5)}},
+		"pulled 5 filtered a=1 b=2 held 0 pending a=1 b=0 delivered 3 dropped 0 balanced": {Pulled: 5, Handed: 5, Lanes: []link.LaneAccount{lane("a", 5, 1, 1, 3), lane("b", 5, 2, 0, 3)}},
+		"pulled 5 produced 2 filtered 1 failed 1 held 3 pending 0 delivered 0 dropped 0 abandoned 2 lost 1 balanced": {
+			Pulled: 5, Produced: 2, Filtered: 1, Failed: 1, Held: 3, Abandoned: 2, Lost: 1, Lanes: []link.LaneAccount{lane("a", 0, 0, 0, 0)},
+		},
+		"pulled 5 filtered 0 held 0 pending 0 delivered 0 dropped a=5 b=0 abandoned a=0 b=5 lost a=0 b=5 balanced": {
+			Pulled: 5, Handed: 5, Lanes: []link.LaneAccount{{Name: "a", Offered: 5, Dropped: 5}, {Name: "b", Offered: 5, Abandoned: 5, Lost: 5}},
+		},
+	}
+	for want, a := range tests {
+		assert.Equal(t, want, a.String())
+	}
+}
+
+func TestAccountBalance(t *testing.T) {
+	a := link.Account{Pulled: 5, Produced: 3, Filtered: 2, Held: 1, Failed: 1, Abandoned: 1, Handed: 3, Lanes: []link.LaneAccount{
+		{Name: "a", Offered: 3, Produced: 5, Filtered: 1, Held: 1, Pending: 1, Delivered: 2, Dropped: 1, Abandoned: 2},
+	}}
+	require.NoError(t, a.Balance())
+	a.Handed++
+	a.Lanes[0].Delivered++
+	err := a.Balance()
+	require.ErrorIs(t, err, link.ErrUnbalanced)
+	assert.ErrorContains(t, err, "pulled 5 + produced 3")
+	assert.ErrorContains(t, err, "lane a")
+}
+
+func TestAccountAdd(t *testing.T) {
+	a := link.Account{Pulled: 1, Lanes: []link.LaneAccount{{Name: "a", Offered: 1}, {Name: "b", Offered: 2}}}
+	b := link.Account{Pulled: 2, Produced: 3, Filtered: 4, Held: 5, Failed: 6, Handed: 7, Abandoned: 8, Lost: 9, Lanes: []link.LaneAccount{
+		{Name: "b", Offered: 1, Produced: 2, Filtered: 3, Held: 4, Pending: 5, Delivered: 6, Dropped: 7, Abandoned: 8, Lost: 9}, {Name: "c", Offered: 4},
+	}}
+	assert.Equal(t, link.Account{Pulled: 3, Produced: 3, Filtered: 4, Held: 5, Failed: 6, Handed: 7, Abandoned: 8, Lost: 9, Lanes: []link.LaneAccount{
+		{Name: "a", Offered: 1}, {Name: "b", Offered: 3, Produced: 2, Filtered: 3, Held: 4, Pending: 5, Delivered: 6, Dropped: 7, Abandoned: 8, Lost: 9}, {Name: "c", Offered: 4},
+	}}, a.Add(b))
+	assert.Equal(t, int64(2), a.Lanes[1].Offered, "neither is changed")
+}
+
+func TestOutcomeString(t *testing.T) {
+	for o, want := range map[link.Outcome]string{
+		link.Running: "running", link.Ran: "ran", link.Failed: "failed", link.Blocked: "blocked",
+		link.Coalesced: "coalesced", link.Interrupted: "interrupted", 77: "Outcome(77)",
+	} {
+		assert.Equal(t, want, o.String())
+	}
+}
+
+// OnError says whether to go on: with nil a failure is settled, with another error
+// that is handed on. What becomes of the records is the same.
+func TestOnError(t *testing.T) {
+	other := errors.New("this is too much")
+	tests := map[string]struct {
+		onError func(*link.Error) error
+		verdict func(*link.Error) error // of the host
+		host    error                   // what it is told
+		returns error
+	}{
+		"none":                        {nil, nil, errDown, errDown},
+		"settled":                     {func(*link.Error) error { return nil }, nil, nil, nil},
+		"handed on":                   {func(err *link.Error) error { return err }, nil, errDown, errDown},
+		"its cause is handed on":      {func(err *link.Error) error { return err.Err }, nil, errDown, errDown},
+		"another is handed on":        {func(*link.Error) error { return other }, nil, other, other},
+		"settled by the host":         {nil, func(*link.Error) error { return nil }, errDown, nil},
+		"handed on, and settled then": {func(*link.Error) error { return other }, func(*link.Error) error { return nil }, other, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := &host{verdict: tt.verdict}
+			out := &taker{name: "out", script: failing(1, errDown)}
+			var ctxs []context.Context
+			c := link.Config{Name: "l", Inlets: inlets(counting("n", 2, 9)), Outlets: outlets(out)}
+			if tt.onError != nil {
+				c.OnError = func(ctx context.Context, err *link.Error) error {
+					ctxs = append(ctxs, ctx)
+					return tt.onError(err)
+				}
+			}
+			l, err := link.New(c)
+			require.NoError(t, err)
+			require.NoError(t, l.Attach(h, new(link.Nodes)))
+			require.NoError(t, l.Start(t.Context()))
+			r, err := transfer(t, l)
+			if tt.host == nil {
+				assert.Empty(t, h.failed)
+			} else {
+				require.Len(t, h.failed, 1)
+				assert.ErrorIs(t, h.failed[0], tt.host)
+				assert.Equal(t, link.OpPush, h.failed[0].Op)
+				assert.Equal(t, "out", h.failed[0].Node)
+				assert.True(t, h.failed[0].Kept)
+			}
+			if tt.returns == nil {
+				assert.NoError(t, err)
+			} else {
+				assert.ErrorIs(t, err, tt.returns)
+				assert.Equal(t, link.OpPush, failure(t, err).Op)
+			}
+			assert.ErrorIs(t, r.Err, errDown, "the report has what happened")
+			assert.Equal(t, link.Failed, r.Outcome)
+			for _, ctx := range ctxs {
+				assert.Same(t, l, link.FromContext(ctx))
+			}
+			transferred(t, l)
+			assert.Equal(t, values(1, 4), out.accepted())
+			_, err = shut(t, l)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// Failures of several lanes at the same time are told one after another.
+func TestOnErrorIsCalledOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inside, most, calls atomic.Int64
+		c := link.Config{Inlets: inlets(counting("n", 1, 9)), OnError: func(context.Context, *link.Error) error {
+			most.Store(max(most.Load(), inside.Add(1)))
+			defer inside.Add(-1)
+			calls.Add(1)
+			time.Sleep(time.Second)
+			return nil
+		}}
+		for i := range 5 {
+			c.Outlets = append(c.Outlets, &taker{name: fmt.Sprint(i), script: failing(1, errDown)})
+		}
+		l := started(t, c)
+		r, err := transfer(t, l)
+		require.NoError(t, err)
+		assert.Equal(t, 5*time.Second, r.Took)
+		assert.Equal(t, int64(5), calls.Load())
+		assert.Equal(t, int64(1), most.Load())
+		assert.Len(t, r.Err.(interface{ Unwrap() []error }).Unwrap(), 5)
+	})
+}
+
+// A handler that fails itself has settled nothing, and is reported to the host.
+func TestHandlersPanic(t *testing.T) {
+	h := new(host)
+	out := &taker{name: "out", script: failing(1, errDown)}
+	l, err := link.New(link.Config{
+		Inlets: inlets(counting("n", 1, 9)), Outlets: outlets(out),
+		OnError:  func(context.Context, *link.Error) error { panic("OnError fails") },
+		OnReport: func(context.Context, link.Report) { panic("OnReport fails") },
+	})
+	require.NoError(t, err)
+	require.NoError(t, l.Attach(h, new(link.Nodes)))
+	require.NoError(t, l.Start(t.Context()))
+	_, err = transfer(t, l)
+	assert.ErrorIs(t, err, errDown)
+	require.Len(t, h.failed, 3)
+	assert.Equal(t, link.OpReport, h.failed[0].Op)
+	assert.Equal(t, "OnError", h.failed[0].Node)
+	assert.ErrorContains(t, h.failed[0], "panic: OnError fails")
+	assert.True(t, h.failed[0].Fatal())
+	assert.ErrorIs(t, h.failed[1], errDown)
+	assert.Equal(t, "OnReport", h.failed[2].Node)
+	assert.Len(t, h.reports, 1, "the host is told all the same")
+	transfer(t, l)
+	assert.Equal(t, list(1, 2), out.accepted())
+	l.Shutdown(t.Context())
+}
+
+// A host is told after OnReport, and Transfer returns after both.
+func TestReportedInOrder(t *testing.T) {
+	var order []string
+	h := &reporting{told: func() { order = append(order, "host") }}
+	l, err := link.New(link.Config{
+		Inlets: inlets(counting("n", 1, 9)), Outlets: outlets(&taker{name: "out"}),
+		OnReport: func(context.Context, link.Report) { order = append(order, "OnReport") },
+	})
+	require.NoError(t, err)
+	require.NoError(t, l.Attach(h, new(link.Nodes)))
+	require.NoError(t, l.Start(t.Context()))
+	transferred(t, l)
+	assert.Equal(t, []string{"OnReport", "host"}, order)
+	_, err = shut(t, l)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"OnReport", "host", "OnReport", "host"}, order)
+}
+
+type reporting struct {
+	host
+	told func()
+}
+
+func (r *reporting) Reported(context.Context, *link.Link, link.Report) { r.told() }

@@ -1,0 +1,222 @@
+package fileoutlet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/text/encoding"
+
+	"github.com/databay-go/databay/outlet"
+	"github.com/databay-go/databay/outlet/internal/appendfile"
+	"github.com/databay-go/databay/record"
+)
+
+// Metadata keys of a record, which win over the outlet's path and options.
+var (
+	// File is the key of the path of the file that the record goes to.
+	File = record.NewKey[string]("fileoutlet.file")
+
+	// Truncate is the key of whether the record's file is emptied, once after a
+	// start, before the push that brings the first record that says so. It is not
+	// used where the outlet replaces files.
+	Truncate = record.NewKey[bool]("fileoutlet.truncate")
+
+	// Encoding is the key of the encoding of the record's file. A file has one: of
+	// records of one push, and of those that come while the file is kept open, one
+	// with another encoding than the first fails for good.
+	Encoding = record.NewKey[encoding.Encoding]("fileoutlet.encoding")
+)
+
+// maxBuffer is how many bytes of lines are collected before they are written.
+const maxBuffer = 256 << 10
+
+// Outlet appends records to text files. It is safe for concurrent use.
+type Outlet struct {
+	path string
+	opts Options
+
+	starting sync.Mutex // held by Start and Shutdown
+	syncer   *syncer    // nil: none
+
+	mu      sync.Mutex // of everything below
+	files   *appendfile.Set[contents]
+	parts   appendfile.Parts
+	codecs  map[encoding.Encoding]*codec
+	lines   []byte
+	scratch []byte
+}
+
+var (
+	_ outlet.Outlet     = (*Outlet)(nil)
+	_ outlet.Starter    = (*Outlet)(nil)
+	_ outlet.Shutdowner = (*Outlet)(nil)
+	_ outlet.Validator  = (*Outlet)(nil)
+	_ outlet.Reader     = (*Outlet)(nil)
+	_ fmt.Stringer      = (*Outlet)(nil)
+)
+
+// New returns an outlet that appends to the file at path those records that name no
+// [File]. The options may be nil. Mistakes are what Validate reports.
+func New(path string, opts *Options) *Outlet {
+	return &Outlet{path: path, opts: opts.resolve()}
+}
+
+// String returns "fileoutlet(path)".
+func (o *Outlet) String() string { return "fileoutlet(" + o.path + ")" }
+
+// ReadOnly returns true.
+func (o *Outlet) ReadOnly() bool { return true }
+
+// Validate reports every mistake of the path and the options. It does not look at
+// files.
+func (o *Outlet) Validate() error {
+	var err error
+	if o.path == "" {
+		err = errors.New("fileoutlet: path is empty, want that of a file")
+	}
+	return errors.Join(err, o.opts.validate())
+}
+
+// Start makes the folder of the outlet's file and checks that the file can be
+// written and, if it will be rotated or replaced, that files can be made beside it.
+// It makes no file and changes none: a temporary one, removed at once, shows whether
+// the folder can be written.
+func (o *Outlet) Start(context.Context) error {
+	o.starting.Lock()
+	defer o.starting.Unlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	if o.files != nil {
+		return errors.New("fileoutlet: already started")
+	}
+	path := filepath.Clean(o.path)
+	files := appendfile.NewSet("fileoutlet", o.opts.MaxOpen, o.opts.Sync != SyncNever, load)
+	if err := files.Check(path, o.opts.Truncate || o.opts.Replace); err != nil {
+		return err
+	}
+	if o.opts.Replace || o.opts.Rotate != (Rotate{}) {
+		if err := appendfile.Probe(filepath.Dir(resolved(path)), "fileoutlet"); err != nil {
+			return err
+		}
+	}
+	o.files, o.parts = files, appendfile.Parts{Key: File, Default: o.path}
+	o.codecs, o.scratch = make(map[encoding.Encoding]*codec), make([]byte, 0, 1<<10)
+	if o.opts.Sync == SyncInterval {
+		o.syncer = o.startSyncer()
+	}
+	return nil
+}
+
+// Shutdown closes all files, synced if Options.Sync says so. It does nothing if the
+// outlet is not started.
+func (o *Outlet) Shutdown(context.Context) error {
+	o.starting.Lock()
+	defer o.starting.Unlock()
+	if o.syncer != nil {
+		o.syncer.stop()
+		o.syncer = nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.files == nil {
+		return nil
+	}
+	err := o.files.Close()
+	o.files, o.parts, o.codecs, o.lines, o.scratch = nil, appendfile.Parts{}, nil, nil, nil
+	return err
+}
+
+// Push writes the records to their files, in their order. When ctx ends, those for
+// files whose turn has not come are not accepted.
+func (o *Outlet) Push(ctx context.Context, records []record.Record, _ record.Update) error {
+	if len(records) == 0 {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.files == nil {
+		return errors.New("fileoutlet: not started")
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var failures record.Failures
+	write := o.append
+	if o.opts.Replace {
+		write = o.replace
+	}
+	appendfile.Each(ctx, o.parts.Of(records, &failures), &failures, func(p appendfile.Part) (int, error) {
+		c, truncate, err := o.manner(p, records, &failures)
+		if c == nil {
+			return 0, err // nothing is left
+		}
+		return write(&batch{p, records, &failures, c, truncate})
+	})
+	return failures.Err()
+}
+
+// batch is the records that go to one file, and how.
+type batch struct {
+	appendfile.Part
+	records  []record.Record
+	failures *record.Failures // also those that are not to be written
+	codec    *codec
+	truncate bool
+}
+
+// manner returns how the file of p is written. Records that want another encoding
+// than the first one fail. The codec is nil if none is left.
+func (o *Outlet) manner(p appendfile.Part, records []record.Record, failures *record.Failures) (first *codec, truncate bool, err error) {
+	truncate = o.opts.Truncate
+	fallback, err := o.codecOf(o.opts.Encoding)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, i := range p.Indices {
+		r := records[i]
+		if r.Metadata.Len() == 0 {
+			if first == nil {
+				first = fallback
+			}
+			if first == fallback {
+				continue
+			}
+		}
+		c, says, err := o.wishes(r, fallback)
+		if err == nil && first != nil && c != first {
+			err = fmt.Errorf("metadata %s is %s, want that of the records before, %s: a file has one encoding", Encoding.Name(), c.name, first.name)
+		}
+		if err != nil {
+			failures.Add(i, record.Permanent(err))
+			continue
+		}
+		first, truncate = c, truncate || says
+	}
+	return first, truncate, nil
+}
+
+// wishes returns what the metadata of r say about its file.
+func (o *Outlet) wishes(r record.Record, fallback *codec) (c *codec, truncate bool, err error) {
+	c = fallback
+	if v, ok := r.Metadata.Get(Encoding.Name()); ok {
+		e, ok := v.(encoding.Encoding)
+		if !ok {
+			return nil, false, fmt.Errorf("metadata %s is a %T, want an encoding of golang.org/x/text", Encoding.Name(), v)
+		}
+		if c, err = o.codecOf(e); err != nil {
+			return nil, false, fmt.Errorf("metadata %s: %w", Encoding.Name(), err)
+		}
+	}
+	if v, ok := r.Metadata.Get(Truncate.Name()); ok {
+		if truncate, ok = v.(bool); !ok {
+			return nil, false, fmt.Errorf("metadata %s is a %T, want true or false", Truncate.Name(), v)
+		}
+	}
+	return c, truncate, nil
+}

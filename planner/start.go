@@ -1,0 +1,198 @@
+package planner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/databay-go/databay/link"
+)
+
+// Run starts links with a planner of default [Options], transfers until ctx ends or
+// a failure stops it, and stops them. See [Planner.Run].
+func Run(ctx context.Context, links ...*link.Link) error {
+	p, err := New(nil, links...)
+	if err != nil {
+		return err
+	}
+	err = p.Run(ctx)
+	_, _ = p.Shutdown(ctx) // of a planner that could not start: gives the links back
+	return err
+}
+
+// Run starts the planner, waits until ctx ends or a failure stops it, and shuts it
+// down. It returns nil if nothing has failed but what was settled or was put right
+// later; else it joins what could not be started, what has stopped the planner, and
+// what has failed or was given up at the end.
+//
+// The end of ctx is a soft stop: transfers go on until [Options.ShutdownTimeout].
+func (p *Planner) Run(ctx context.Context) error {
+	if err := p.Start(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case <-p.quit.Done():
+	}
+	_, err := p.Shutdown(context.Background())
+	return err
+}
+
+// Start starts the links one after another, in order, and returns when their nodes
+// are up and their schedules have begun. It does not wait for their first transfers.
+// ctx is for starting only.
+//
+// If a link does not start, those that have are shut down again, in reverse order,
+// and the planner is as it was before. Starting it twice is [ErrRunning], after a
+// Shutdown [ErrClosed].
+func (p *Planner) Start(ctx context.Context) error {
+	if p.inside(ctx) {
+		return ErrInside
+	}
+	if err := p.acquire(ctx); err != nil {
+		return err
+	}
+	defer p.release()
+	p.mu.Lock()
+	switch p.state {
+	case fresh:
+	case stopping, closed:
+		p.mu.Unlock()
+		return ErrClosed
+	default:
+		p.mu.Unlock()
+		return ErrRunning
+	}
+	p.state = starting
+	entries := slices.Clone(p.links)
+	p.mu.Unlock()
+
+	if err := p.startAll(ctx, entries, p.opts.Trigger.Start); err != nil {
+		p.mu.Lock()
+		if p.state < stopping {
+			p.state = fresh
+		}
+		p.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+// Add adds links, all or none. On a planner that is running it starts them as Start
+// does, while the others go on: their schedules begin now, and each makes its first
+// transfer at once.
+//
+// A nil link, one without a schedule, a name that is taken ([ErrDuplicateLink]), a
+// link that belongs to another planner, and a node that keeps a state and is used by
+// another link ([link.ErrDuplicateNode]) are errors.
+func (p *Planner) Add(ctx context.Context, links ...*link.Link) error {
+	if err := p.acquire(ctx); err != nil {
+		return err
+	}
+	defer p.release()
+	p.mu.Lock()
+	state := p.state
+	p.mu.Unlock()
+	if state >= stopping {
+		return ErrClosed
+	}
+	added, err := p.admit(links)
+	if err != nil || state == fresh {
+		return err
+	}
+	if err := p.startAll(ctx, added, nil); err != nil {
+		p.dismiss(added)
+		return err
+	}
+	return nil
+}
+
+// startAll starts links and their schedules, and then the trigger if it is given. If
+// something fails, all is undone. p.life is held.
+func (p *Planner) startAll(ctx context.Context, entries []*entry, trigger func(func(Tick)) error) (err error) {
+	ctx, cancel := until(ctx, p.quit, ErrClosed)
+	defer cancel()
+	var up []*entry
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.undo(up))
+		}
+	}()
+	for _, e := range entries {
+		p.become(joining, e)
+		if err := e.link.Start(ctx); err != nil {
+			p.become(idle, e)
+			return err
+		}
+		up = append(up, e)
+	}
+	anchor := time.Now()
+	for _, e := range up {
+		if err := p.schedule(e, anchor); err != nil {
+			return err
+		}
+	}
+	p.mu.Lock()
+	if p.state >= stopping {
+		p.mu.Unlock()
+		return ErrClosed
+	}
+	p.state = running
+	for _, e := range up {
+		e.stage = active
+	}
+	p.mu.Unlock()
+	if trigger != nil {
+		if err := trigger(p.emit); err != nil {
+			return fmt.Errorf("planner: start the trigger: %w", err)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range up {
+		e.immediate = !p.opts.SkipImmediate && !e.link.SkipImmediate()
+		e.rearm()
+		e.wanted()
+	}
+	return nil
+}
+
+// schedule begins the schedule of e.
+func (p *Planner) schedule(e *entry, anchor time.Time) error {
+	table := newTimetable(e.link.Schedule(), e.link.Name(), anchor, func(err error) {
+		failure := scheduleError(e.link, err)
+		p.tasks.spawn(func() { _ = e.Failed(p.hard, e.link, failure) }) // a trigger does not wait for handlers
+	})
+	next := table.Next(anchor)
+	e.clock.Lock()
+	p.mu.Lock()
+	e.table, e.next = table, next
+	p.mu.Unlock()
+	e.clock.Unlock()
+	e.book.opens()
+	return p.opts.Trigger.Add(e.link.Name(), table, anchor)
+}
+
+// undo shuts links down that were started together, the last one first.
+func (p *Planner) undo(up []*entry) error {
+	var errs []error
+	for _, e := range slices.Backward(up) {
+		p.opts.Trigger.Remove(e.link.Name())
+		p.become(leaving, e)
+		errs = append(errs, p.shutLink(e))
+		p.become(idle, e)
+	}
+	return errors.Join(errs...)
+}
+
+// become sets the stage of e. What is wanted of one that is not active any more is
+// dropped.
+func (p *Planner) become(s stage, e *entry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.stage = s; s != active {
+		e.drop(ErrClosed)
+	}
+}
