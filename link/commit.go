@@ -3,13 +3,12 @@ package link
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -104,9 +103,7 @@ func (j *journal) load(ctx context.Context, delivered int64) (*journal, stored, 
 			return nil, stored{}, fmt.Errorf("the value of %q is not one of a link: %w", j.key, err)
 		}
 	}
-	var id [8]byte
-	rand.Read(id[:]) // never fails
-	j = &journal{store: j.store, key: j.key, writer: hex.EncodeToString(id[:]), rev: rev, value: value, delivered: delivered}
+	j = &journal{store: j.store, key: j.key, writer: fmt.Sprintf("%016x", rand.Uint64()), rev: rev, value: value, delivered: delivered}
 	j.points = make(map[string]point, len(s.Inlets))
 	for name, in := range s.Inlets {
 		j.points[name] = point{name, in.Position, in.From}

@@ -23,7 +23,7 @@ var faults = []struct {
 }{
 	{"panic", func() { panic("hot") }, "panic: hot", nil},
 	{"panic with an error", func() { panic(errDown) }, "panic: 503", errDown},
-	{"panic with nil", func() { panic(nil) }, "panic: panic called with nil argument", nil}, //nolint:govet // it is what the test is about
+	{"panic with nil", func() { panic(nil) }, "panic: panic called with nil argument", nil},
 	{"runtime error", func() { var m map[int]int; m[1]++ }, "panic: assignment to entry in nil map", nil},
 	{"Goexit", runtime.Goexit, "runtime.Goexit was called", nil},
 }

@@ -256,6 +256,9 @@ func (l *Link) abandon() (hung []string, front bool) {
 func (t *Transfer) giveUp(node string) {
 	l := t.link
 	t.dead = true
+	if t.update.Reason != record.Flush && !t.blocked {
+		l.due = t.update.Due // it may have pulled
+	}
 	if !t.taken { // what some inlets have returned while another hangs
 		for _, s := range t.sources {
 			if s.state.Load() == returned {

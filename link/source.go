@@ -56,7 +56,9 @@ func (s *source) pull(ctx context.Context, u record.Update) {
 	ok := false
 	defer func() {
 		if !ok {
-			s.err = caught(recover())
+			if v := recover(); v != nil || s.err == nil { // else Position has called runtime.Goexit
+				s.err = caught(v)
+			}
 		}
 		record.Stamp(s.records, s.origin)
 		s.state.Store(returned)

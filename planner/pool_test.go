@@ -177,8 +177,7 @@ func TestAllPlacesHang(t *testing.T) {
 
 // Goroutines are started when they are needed, and are gone after Shutdown; the
 // bubble would not end if one were left.
-func TestGoroutines(t *testing.T) {
-	t.Parallel()
+func TestGoroutines(t *testing.T) { // not parallel: it looks at all goroutines
 	inBubble(t, triggers["ticker"], func(b *bench) {
 		l, _ := b.probe("one", time.Second, nil)
 		p := b.running(planner.Options{}, l)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/databay-go/databay/buffer"
 	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/planner"
@@ -119,6 +120,37 @@ func TestProcessors(t *testing.T) {
 		"FlatMap": {fresh: func() record.Processor {
 			return record.FlatMap(func(m map[string]any) ([]int, error) { return make([]int, number(m)%3), nil })
 		}},
+		"Buffer": {
+			fresh: func() record.Processor { return buffer.New(&buffer.Options{Count: 4, MaxAge: time.Minute}) },
+			opts:  testkit.ProcessorOptions{Conserves: true},
+		},
+		"Buffer of a size": {
+			fresh: func() record.Processor {
+				return buffer.New(&buffer.Options{MaxBytes: 5, Size: func(r record.Record) int {
+					if _, ok := r.Payload.(map[string]any); !ok {
+						return -1
+					}
+					return 1
+				}})
+			},
+			opts: testkit.ProcessorOptions{Conserves: true},
+		},
+		"Buffer without rules": {
+			fresh: func() record.Processor { return new(buffer.Buffer) },
+			opts:  testkit.ProcessorOptions{Conserves: true},
+		},
+		"Buffer with a controller that fails": {
+			fresh: func() record.Processor {
+				return buffer.New(&buffer.Options{Count: 7, Controllers: []buffer.Controller{func(held []record.Record) (bool, error) {
+					_, err := record.As[map[string]any](held[len(held)-1])
+					if len(held) > 1 {
+						_, err = record.As[map[string]any](held[1])
+					}
+					return false, err
+				}}})
+			},
+			opts: testkit.ProcessorOptions{Conserves: true},
+		},
 		"testkit.FaultyProcessor": {fresh: func() record.Processor { return new(testkit.FaultyProcessor) }},
 		"a holder": {
 			fresh: holding(hold{until: 4, age: time.Minute}),

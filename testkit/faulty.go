@@ -23,6 +23,21 @@ func (c *Counter) Shutdowns() int { return int(c.shutdowns.Load()) }
 // Calls returns how often Pull, Push or Process was called.
 func (c *Counter) Calls() int { return int(c.calls.Load()) }
 
+// nothing is what a faulty node stands around that decorates none: an inlet that
+// yields nothing, an outlet that accepts everything, a processor that changes
+// nothing.
+type nothing struct{}
+
+func (nothing) Pull(context.Context, record.Update) ([]record.Record, error) { return nil, nil }
+
+func (nothing) Push(context.Context, []record.Record, record.Update) error { return nil }
+
+func (nothing) ReadOnly() bool { return true }
+
+func (nothing) Process(_ context.Context, records []record.Record) ([]record.Record, error) {
+	return records, nil
+}
+
 // FaultyInlet decorates an inlet with faults, and counts its calls. The zero value
 // is an inlet that yields nothing.
 type FaultyInlet struct {
@@ -49,12 +64,9 @@ func (f *FaultyInlet) Pull(ctx context.Context, u record.Update) ([]record.Recor
 	if err := f.OnPull.strike(ctx, 0); err != nil {
 		return nil, err
 	}
-	var records []record.Record
-	if f.Inlet != nil {
-		var err error
-		if records, err = f.Inlet.Pull(ctx, u); err != nil {
-			return records, err
-		}
+	records, err := f.Unwrap().Pull(ctx, u)
+	if err != nil {
+		return records, err
 	}
 	return records, f.AfterPull.strike(ctx, len(records))
 }
@@ -91,11 +103,16 @@ func (f *FaultyInlet) String() string {
 	case f.Inlet != nil:
 		return inlet.Name(f.Inlet)
 	}
-	return "faulty inlet"
+	return "testkit.FaultyInlet"
 }
 
-// Unwrap returns the inlet that is decorated.
-func (f *FaultyInlet) Unwrap() inlet.Inlet { return f.Inlet }
+// Unwrap returns the inlet that is decorated, or one that yields nothing.
+func (f *FaultyInlet) Unwrap() inlet.Inlet {
+	if f.Inlet == nil {
+		return nothing{}
+	}
+	return f.Inlet
+}
 
 // FaultyOutlet decorates an outlet with faults, and counts its calls. The zero
 // value is an outlet that accepts everything.
@@ -126,8 +143,8 @@ func (f *FaultyOutlet) Push(ctx context.Context, records []record.Record, u reco
 	if err != nil && failed == nil {
 		return err
 	}
-	if f.Outlet != nil && (len(rest) > 0 || len(records) == 0) {
-		if err := failed.join(f.Outlet.Push(ctx, rest, u)); err != nil {
+	if len(rest) > 0 || len(records) == 0 {
+		if err := failed.join(f.Unwrap().Push(ctx, rest, u)); err != nil {
 			return err
 		}
 	}
@@ -163,10 +180,7 @@ func (f *FaultyOutlet) Shutdown(ctx context.Context) error {
 
 // ReadOnly returns what the outlet says, and true if there is none.
 func (f *FaultyOutlet) ReadOnly() bool {
-	if f.Outlet == nil {
-		return true
-	}
-	r, ok := f.Outlet.(outlet.Reader)
+	r, ok := f.Unwrap().(outlet.Reader)
 	return ok && r.ReadOnly()
 }
 
@@ -178,11 +192,16 @@ func (f *FaultyOutlet) String() string {
 	case f.Outlet != nil:
 		return outlet.Name(f.Outlet)
 	}
-	return "faulty outlet"
+	return "testkit.FaultyOutlet"
 }
 
-// Unwrap returns the outlet that is decorated.
-func (f *FaultyOutlet) Unwrap() outlet.Outlet { return f.Outlet }
+// Unwrap returns the outlet that is decorated, or one that accepts everything.
+func (f *FaultyOutlet) Unwrap() outlet.Outlet {
+	if f.Outlet == nil {
+		return nothing{}
+	}
+	return f.Outlet
+}
 
 var (
 	_ inlet.Shutdowner  = (*FaultyInlet)(nil)

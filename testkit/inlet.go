@@ -55,7 +55,8 @@ func inletChecks() []check[*inletTrial] {
 	}
 	var all []check[*inletTrial]
 	all = append(all, callChecks("Pull", fresh, hung)...)
-	all = append(all, nodeChecks("Pull", fresh)...)
+	all = append(all, nodeChecks(fresh)...)
+	all = append(all, updateCheck(fresh))
 	all = append(all, pullChecks()...)
 	all = append(all, positionChecks()...)
 	return append(all, commitChecks()...)

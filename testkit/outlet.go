@@ -38,7 +38,7 @@ type OutletOptions struct {
 // Sample returns the record of a number from 0, one that the outlet accepts: a new
 // one at every call, equal for equal numbers, and with a payload of its own for
 // each number. Let the payload be one that can be changed, a map for instance, if
-// the outlet takes such: whether a [outlet.Reader] leaves it alone is seen of
+// the outlet takes such: whether an [outlet.Reader] leaves it alone is seen of
 // such only.
 func TestOutlet(t *testing.T, newOutlet func(t *testing.T) (out outlet.Outlet, written func() []record.Record),
 	sample func(i int) record.Record, opts *OutletOptions,
@@ -62,7 +62,8 @@ func outletChecks() []check[*outletTrial] {
 	}
 	var all []check[*outletTrial]
 	all = append(all, callChecks("Push", fresh, hung)...)
-	all = append(all, nodeChecks("Push", fresh)...)
+	all = append(all, nodeChecks(fresh)...)
+	all = append(all, updateCheck(fresh))
 	all = append(all, pushChecks()...)
 	return append(all, answerChecks()...)
 }

@@ -171,10 +171,8 @@ func pushChecks() []check[*outletTrial] {
 					return o.reads(nil)
 				}
 				check := func() error {
-					for _, r := range o.written() {
-						if isOverwritten(r) {
-							return errors.New("what was written is what the caller put into its slice after Push had returned")
-						}
+					if slices.ContainsFunc(o.written(), isOverwritten) {
+						return errors.New("what was written is what the caller put into its slice after Push had returned")
 					}
 					return nil
 				}

@@ -31,8 +31,9 @@ type ProcessorOptions struct {
 }
 
 // TestProcessor tests whether the processors that newProcessor makes keep the
-// contract of [record.Processor] and, where they are one, of [record.Holder]. Nil
-// options are the default.
+// contract of [record.Processor], of [record.Holder] where they are one, and of
+// what else a link finds in them: Start, Shutdown, Validate and String. Nil options
+// are the default.
 //
 // Every rule is a subtest with a fresh processor. Sample returns the record of a
 // number from 0, one that the processor can process: a new one at every call,
@@ -64,6 +65,7 @@ func processorChecks() []check[*processorTrial] {
 	}
 	var all []check[*processorTrial]
 	all = append(all, callChecks("Process", fresh, hung)...)
+	all = append(all, nodeChecks(fresh)...)
 	all = append(all, processChecks()...)
 	all = append(all, failureChecks()...)
 	return append(all, holderChecks()...)
@@ -80,7 +82,8 @@ type processorTrial struct {
 type stage struct {
 	*processorTrial
 	record.Processor
-	holder record.Holder // nil if it is none
+	holder  record.Holder // nil if it is none
+	started error         // of Start
 }
 
 func (c *processorTrial) stage(p record.Processor) *stage {
@@ -88,11 +91,26 @@ func (c *processorTrial) stage(p record.Processor) *stage {
 		c.t.Fatal("newProcessor made a nil processor")
 	}
 	s := &stage{processorTrial: c, Processor: p}
-	s.holder, _ = p.(record.Holder)
+	s.holder, _ = processorAs[record.Holder](p)
 	return s
 }
 
 func (c *processorTrial) fresh() *stage { return c.stage(c.make(c.t)) }
+
+// open returns a fresh processor that is started, and is shut down at the end of
+// the test. If it cannot be, every call of it fails.
+func (c *processorTrial) open() *stage {
+	s := c.fresh()
+	sub := s.subject()
+	s.started = sub.start()
+	c.t.Cleanup(func() {
+		if sub.closer != nil && s.started == nil {
+			ctx := context.WithoutCancel(c.context())
+			_ = s.try(ctx, limit, "Shutdown", sub.closer.Shutdown) // other rules look at it
+		}
+	})
+	return s
+}
 
 // samples returns the records of the numbers from and up to, but not including, to.
 // Each has the ID of its number and says so in its metadata.
@@ -113,20 +131,26 @@ func isFrom(r record.Record, i int) bool { return strings.HasPrefix(r.ID(), samp
 func (s *stage) subject() *subject {
 	sub := &subject{
 		trial: s.trial, verb: "Process", node: s.Processor,
+		name: func() string { return processorName(s.Processor) },
 		call: func(ctx context.Context, _ *record.Update) error {
 			_, err := s.Process(ctx, s.samples(0, 2))
 			return err
 		},
 	}
-	if v, ok := s.Processor.(interface{ Validate() error }); ok {
+	if v, ok := processorAs[validator](s.Processor); ok {
 		sub.validate = v.Validate
 	}
+	sub.starter, _ = processorAs[starter](s.Processor)
+	sub.closer, _ = processorAs[shutdowner](s.Processor)
 	return sub
 }
 
 // process processes records in the ordinary way and returns what the processor
 // says.
 func (s *stage) process(records []record.Record) (out []record.Record, err error) {
+	if s.started != nil {
+		return nil, s.started
+	}
 	results := make(chan []record.Record, 1)
 	err = s.try(s.context(), limit, "Process", func(ctx context.Context) error {
 		out, err := s.Process(ctx, records)
@@ -192,3 +216,27 @@ func (s *stage) run(f func(given int, out []record.Record) error) (given int, al
 
 // wait is how long a holder may want to wait before it is called.
 const wait = 1000 * 24 * time.Hour
+
+// processorAs finds in p, or in what it decorates, something that is a T.
+func processorAs[T any](p record.Processor) (T, bool) {
+	for p != nil {
+		if t, ok := p.(T); ok {
+			return t, true
+		}
+		w, ok := p.(interface{ Unwrap() record.Processor })
+		if !ok {
+			break
+		}
+		p = w.Unwrap()
+	}
+	var none T
+	return none, false
+}
+
+// processorName returns what p says of itself, else its type.
+func processorName(p record.Processor) string {
+	if s, ok := processorAs[fmt.Stringer](p); ok {
+		return s.String()
+	}
+	return fmt.Sprintf("%T", p)
+}

@@ -70,7 +70,7 @@ func failureChecks() []check[*processorTrial] {
 					if err != nil {
 						return err
 					}
-					twin := c.fresh()
+					twin := c.open()
 					want, err := twin.pass(again)
 					if err != nil {
 						return err
@@ -98,7 +98,7 @@ func failureChecks() []check[*processorTrial] {
 func eachFailure(f func(s *stage, records, out []record.Record, err error) error) func(*processorTrial) error {
 	return func(c *processorTrial) error {
 		for _, payload := range []any{foreign{}, nil} {
-			s := c.fresh()
+			s := c.open()
 			records := s.samples(0, 3)
 			records[1] = records[1].With(payload)
 			out, err := s.process(records)
@@ -117,19 +117,19 @@ func holderChecks() []check[*processorTrial] {
 			name: "holding at first",
 			why:  "a holder that was given nothing holds nothing",
 			run: func(c *processorTrial) error {
-				return empty(c.fresh().holding())
+				return empty(c.open().holding())
 			},
 		},
 		{
 			name: "holding counts records",
 			why:  "Holding.Records is how many records are kept: those given that have not come out. The balance of a link's account rests on it",
 			run: func(c *processorTrial) error {
-				given, out, err := c.fresh().run(nil)
+				given, out, err := c.open().run(nil)
 				if err != nil {
 					return err
 				}
 				exact := len(out) == given // else it filters, or makes some
-				s, came := c.fresh(), 0
+				s, came := c.open(), 0
 				_, _, err = s.run(func(given int, out []record.Record) error {
 					came += len(out)
 					h := s.holding()
@@ -152,7 +152,7 @@ func holderChecks() []check[*processorTrial] {
 			why:  "after Flush the next Process, of no records too, releases everything; then nothing is held",
 			run: func(c *processorTrial) error {
 				for _, more := range []int{0, 1} {
-					s := c.fresh()
+					s := c.open()
 					given := 0
 					for _, n := range batchSizes {
 						if _, err := s.pass(s.samples(given, given+n)); err != nil {
@@ -175,7 +175,7 @@ func holderChecks() []check[*processorTrial] {
 			name: "flush only asks",
 			why:  "Flush does nothing by itself: what is held stays so until the next Process, and comes out of it",
 			run: func(c *processorTrial) error {
-				s := c.fresh()
+				s := c.open()
 				if _, err := s.pass(s.samples(0, 1)); err != nil {
 					return err
 				}
@@ -198,14 +198,14 @@ func holderChecks() []check[*processorTrial] {
 			name: "flush of nothing",
 			why:  "Flush asks once: when nothing is held it does not make a later call release what came after",
 			run: func(c *processorTrial) error {
-				s := c.fresh()
+				s := c.open()
 				if _, err := s.pass(s.samples(0, 1)); err != nil {
 					return err
 				}
 				if s.holding().Records == 0 {
 					return skipped("it does not hold the first record")
 				}
-				s = c.fresh()
+				s = c.open()
 				if _, err := s.flush(); err != nil {
 					return err
 				}
@@ -239,7 +239,7 @@ func holderChecks() []check[*processorTrial] {
 
 func empty(h record.Holding) error {
 	if h.Records != 0 || h.Span != 0 {
-		return fmt.Errorf("Holding says %d records, span %d, want 0 and 0", h.Records, h.Span)
+		return fmt.Errorf("what Holding says is %d records, span %d, want 0 and 0", h.Records, h.Span)
 	}
 	return nil
 }
@@ -251,7 +251,7 @@ func span(c *processorTrial) error {
 		out   []record.Record
 		span  int
 	}
-	s := c.fresh()
+	s := c.open()
 	var moments []moment
 	_, _, err := s.run(func(given int, out []record.Record) error {
 		moments = append(moments, moment{given, out, s.holding().Span})
@@ -284,7 +284,7 @@ func span(c *processorTrial) error {
 }
 
 func wake(c *processorTrial) error {
-	s := c.fresh()
+	s := c.open()
 	look := func(when string) (time.Duration, error) {
 		h := s.holding()
 		d := time.Until(h.Wake)

@@ -17,7 +17,7 @@ func processChecks() []check[*processorTrial] {
 			name: "no records",
 			why:  "Process may be called with no records: that is no mistake",
 			run: func(c *processorTrial) error {
-				s := c.fresh()
+				s := c.open()
 				_, err := s.pass(nil)
 				if err == nil {
 					_, err = s.pass([]record.Record{})
@@ -67,7 +67,7 @@ func processChecks() []check[*processorTrial] {
 				if err := c.spoil(func(_, out []record.Record) { overwrite(out) }); err != nil {
 					return err
 				}
-				s := c.fresh()
+				s := c.open()
 				var (
 					earlier [][]record.Record
 					were    []snapshot
@@ -88,7 +88,7 @@ func processChecks() []check[*processorTrial] {
 			name: "what describes a record",
 			why:  "a record that comes out has the ID of one that went in, or one extended by a slash, with its metadata and inlet: Record.With keeps them, record.New does not",
 			run: func(c *processorTrial) error {
-				s := c.fresh()
+				s := c.open()
 				given, all, err := s.run(nil)
 				if err != nil {
 					return err
@@ -117,7 +117,7 @@ func processChecks() []check[*processorTrial] {
 			name: "unique IDs",
 			why:  "an ID names one record: where several are made of one, each extends the ID by something of its own, as FlatMap does",
 			run: func(c *processorTrial) error {
-				_, all, err := c.fresh().run(nil)
+				_, all, err := c.open().run(nil)
 				seen := make(map[string]bool)
 				for _, r := range all {
 					if r.ID() != "" && seen[r.ID()] {
@@ -132,7 +132,7 @@ func processChecks() []check[*processorTrial] {
 			name: "holds nothing unless it is a Holder",
 			why:  "records that are kept until a later call, by a processor that does not say so with Holding, are lost in a crash",
 			run: func(c *processorTrial) error {
-				s := c.fresh()
+				s := c.open()
 				if s.holder != nil {
 					return skipped("it is a Holder")
 				}
@@ -158,7 +158,7 @@ func processChecks() []check[*processorTrial] {
 				if !c.opts.Conserves {
 					return skipped("the options do not say Conserves")
 				}
-				given, all, err := c.fresh().run(nil)
+				given, all, err := c.open().run(nil)
 				if err != nil {
 					return err
 				}
@@ -180,7 +180,7 @@ func processChecks() []check[*processorTrial] {
 			name: "concurrent calls",
 			why:  "a processor given to several links, or lanes, is called by them side by side; a Holder belongs to one",
 			run: func(c *processorTrial) error {
-				s := c.fresh()
+				s := c.open()
 				if s.holder != nil {
 					return skipped("it is a Holder")
 				}
@@ -218,7 +218,7 @@ func processChecks() []check[*processorTrial] {
 // watch gives the processor a few batches, flushes it, and calls f for each with
 // the slice it was given and with what was in it.
 func (c *processorTrial) watch(f func(given, were []record.Record) error) error {
-	s := c.fresh()
+	s := c.open()
 	var given, were [][]record.Record
 	from := 0
 	for _, n := range batchSizes {
@@ -238,7 +238,7 @@ func (c *processorTrial) watch(f func(given, were []record.Record) error) error 
 // spoil gives the processor a few batches, calls f after each with the slices it
 // was given and has returned, and sees whether what f does to them comes out.
 func (c *processorTrial) spoil(f func(given, out []record.Record)) error {
-	s := c.fresh()
+	s := c.open()
 	from := 0
 	for _, n := range append(batchSizes[:], -1) {
 		var batch, out []record.Record

@@ -19,7 +19,7 @@ import (
 func TestProcessorDoubles(t *testing.T) {
 	t.Parallel()
 	rules := make(map[string]bool)
-	for _, d := range slices.Concat(processorDoubles(), failureDoubles(), holderDoubles()) {
+	for _, d := range slices.Concat(processorDoubles(), stageDoubles(), failureDoubles(), holderDoubles()) {
 		rules[d.rule] = true
 		t.Run(d.rule+"/"+d.name, func(t *testing.T) {
 			t.Parallel()
@@ -47,6 +47,10 @@ func TestProcessorGoodDoubles(t *testing.T) {
 		"durable": {
 			fresh: holding(hold{until: 5, says: func(_ *hold, h *record.Holding) { h.Span = 0 }}),
 			opts:  testkit.ProcessorOptions{Durable: true},
+		},
+		"faulty hold": {
+			fresh: func() record.Processor { return &testkit.FaultyProcessor{Processor: holding(hold{until: 5})()} },
+			opts:  testkit.ProcessorOptions{Conserves: true},
 		},
 		"hung": {
 			fresh: func() record.Processor { return new(testkit.FaultyProcessor) },
@@ -199,248 +203,43 @@ func processorDoubles() []processorDouble {
 	return all
 }
 
-// answering makes processors that accept payloads of the samples' type, and answer
-// by fail when there are others.
-func answering(fail func(records []record.Record, bad map[int]error) ([]record.Record, error)) func() record.Processor {
-	return processing(func(_ context.Context, records []record.Record, _ int) ([]record.Record, error) {
-		bad := make(map[int]error)
-		for i, r := range records {
-			if _, err := record.As[map[string]any](r); err != nil {
-				bad[i] = err
-			}
-		}
-		if len(bad) > 0 {
-			return fail(records, bad)
-		}
-		return records, nil
-	})
-}
+// namelessProcessor has a name of no letters.
+type namelessProcessor struct{ record.Processor }
 
-func failureDoubles() []processorDouble {
+func (namelessProcessor) String() string { return "" }
+
+// stageDoubles have a name, a Start and a Shutdown.
+func stageDoubles() []processorDouble {
 	var all []processorDouble
-	add := func(rule, name string, fail func(records []record.Record, bad map[int]error) ([]record.Record, error)) {
-		all = append(all, processorDouble{rule: rule, name: name, fresh: answering(fail)})
+	add := func(rule, name string, fresh func() *testkit.FaultyProcessor) {
+		all = append(all, processorDouble{rule: rule, name: name, fresh: func() record.Processor { return fresh() }})
 	}
-	naming := func(causes map[int]error) func(records []record.Record, bad map[int]error) ([]record.Record, error) {
-		return func(records []record.Record, bad map[int]error) ([]record.Record, error) {
-			for i, err := range causes {
-				bad[i] = err
-			}
-			return []record.Record{records[2]}, &record.Partial{Failed: bad}
-		}
+	node := func(rule, name string, f *testkit.FaultyProcessor) {
+		add(rule, name, func() *testkit.FaultyProcessor {
+			return &testkit.FaultyProcessor{Name: f.Name, OnStart: f.OnStart, OnProcess: f.OnProcess, OnShutdown: f.OnShutdown}
+		})
 	}
-	add("foreign payload", "panics", func([]record.Record, map[int]error) ([]record.Record, error) { panic("unknown type") })
-	add("foreign payload", "another fails too", naming(map[int]error{0: errBroken}))
-	add("indices of a partial failure", "out of range", naming(map[int]error{-1: errBroken}))
-	add("indices of a partial failure", "no cause", naming(map[int]error{1: nil}))
-	add("results of a partial failure", "comes out too", func(records []record.Record, bad map[int]error) ([]record.Record, error) {
-		return records, &record.Partial{Failed: bad}
-	})
-	all = append(all, processorDouble{
-		rule: "failed call", name: "keeps what came before",
-		fresh: holding(hold{until: 5, take: func(h *hold, records []record.Record) error {
-			for _, r := range records {
-				if _, err := record.As[map[string]any](r); err != nil {
-					return err
-				}
-				h.held = append(h.held, r)
-			}
-			return nil
-		}}),
-	})
-	return all
-}
-
-// hold is a holder that releases everything when it has so many records, or when
-// the oldest has such an age. Some of what it does may be done otherwise.
-type hold struct {
-	until   int
-	age     time.Duration
-	take    func(h *hold, records []record.Record) error
-	release func(h *hold, flush bool) []record.Record
-	says    func(h *hold, holding *record.Holding)
-	onFlush func(h *hold)
-
-	held  []record.Record
-	since time.Time
-	flush bool
-	given int
-}
-
-// holding makes holders like h.
-func holding(h hold) func() record.Processor {
-	return func() record.Processor { return new(h) }
-}
-
-func (h *hold) Process(_ context.Context, records []record.Record) ([]record.Record, error) {
-	if len(h.held) == 0 {
-		h.since = time.Now()
-	}
-	if h.take != nil {
-		if err := h.take(h, records); err != nil {
-			return nil, err
-		}
-	} else {
-		h.held = append(h.held, records...)
-	}
-	h.given += len(records)
-	flush := h.flush
-	h.flush = false
-	switch {
-	case h.release != nil:
-		return h.release(h, flush), nil
-	case flush, len(h.held) >= h.until, h.age > 0 && time.Since(h.since) >= h.age:
-		return h.all(), nil
-	}
-	return nil, nil
-}
-
-func (h *hold) all() []record.Record {
-	out := h.held
-	h.held = nil
-	return out
-}
-
-func (h *hold) Flush() {
-	h.flush = true
-	if h.onFlush != nil {
-		h.onFlush(h)
-	}
-}
-
-func (h *hold) Holding() record.Holding {
-	holding := record.Holding{Records: len(h.held), Span: len(h.held)}
-	if h.age > 0 && len(h.held) > 0 {
-		holding.Wake = h.since.Add(h.age)
-	}
-	if h.says != nil {
-		h.says(h, &holding)
-	}
-	return holding
-}
-
-func holderDoubles() []processorDouble {
-	var all []processorDouble
-	add := func(rule, name string, h hold) {
-		all = append(all, processorDouble{rule: rule, name: name, fresh: holding(h)})
-	}
-	says := func(f func(h *hold, holding *record.Holding)) hold { return hold{until: 6, says: f} }
-
-	add("payloads read-only", "when it releases", hold{release: func(h *hold, flush bool) []record.Record {
-		if !flush && len(h.held) < 6 {
-			return nil
-		}
-		for _, r := range h.held {
-			if m, ok := r.Payload.(map[string]any); ok {
-				m["released"] = true
-			}
-		}
-		return h.all()
+	all = append(all, processorDouble{rule: "name", name: "empty", fresh: func() record.Processor {
+		return namelessProcessor{new(testkit.FaultyProcessor)}
 	}})
-	add("slice given", "kept", hold{
-		take: func(h *hold, records []record.Record) error {
-			if len(h.held) == 0 {
-				h.held = records
-			} else {
-				h.held = append(h.held, records...)
+	node("name without password", "URL", &testkit.FaultyProcessor{Name: "redis://:secret@example.com"})
+	node("goroutines", "of the start", &testkit.FaultyProcessor{OnStart: ifAlive(leak)})
+	add("start again", "refused", func() *testkit.FaultyProcessor {
+		p := new(testkit.FaultyProcessor)
+		p.OnStart = func(context.Context, int) error {
+			if p.Starts() > 1 {
+				return errBroken
 			}
 			return nil
-		},
-		until: 6,
+		}
+		return p
 	})
-	add("slice returned", "capacity kept", hold{release: func(h *hold, flush bool) []record.Record {
-		if flush {
-			return h.all()
-		}
-		n := len(h.held) / 2
-		out := h.held[:n]
-		h.held = h.held[n:]
-		return out
-	}})
-	add("holding at first", "span", says(func(h *hold, holding *record.Holding) {
-		if h.given == 0 {
-			holding.Span = 1
-		}
-	}))
-	add("holding counts records", "one too few", says(func(_ *hold, holding *record.Holding) {
-		if holding.Records > 1 {
-			holding.Records--
-		}
-	}))
-	add("span", "none", says(func(_ *hold, holding *record.Holding) { holding.Span = 0 }))
-	add("span", "more than there were", says(func(h *hold, holding *record.Holding) {
-		if holding.Span > 0 {
-			holding.Span = h.given + 1
-		}
-	}))
-	add("span", "counts as if in order", hold{release: func(h *hold, flush bool) []record.Record {
-		if flush || len(h.held) == 0 {
-			return h.all()
-		}
-		out := slices.Clone(h.held[1:]) // the first one stays
-		h.held = h.held[:1:1]
-		return out
-	}})
-	add("flush", "a half", hold{release: func(h *hold, flush bool) []record.Record {
-		if !flush && len(h.held) < 100 {
-			return nil
-		}
-		n := (len(h.held) + 1) / 2
-		out := slices.Clone(h.held[:n])
-		h.held = slices.Clone(h.held[n:])
-		return out
-	}})
-	add("flush", "not what is new", hold{
-		take: func(h *hold, records []record.Record) error {
-			h.held = append(h.held, records...)
-			if h.flush { // release keeps what is new
-				h.until = len(records)
-			}
-			return nil
-		},
-		release: func(h *hold, flush bool) []record.Record {
-			if !flush && len(h.held) < 100 {
-				return nil
-			}
-			n := len(h.held) - h.until
-			out := slices.Clone(h.held[:n])
-			h.held = slices.Clone(h.held[n:])
-			return out
-		},
+	node("start with an ended context", "deaf", &testkit.FaultyProcessor{OnStart: ifEnded(deaf)})
+	node("failed start", "left a goroutine", &testkit.FaultyProcessor{OnStart: ifEnded(both(leak, ownError))})
+	add("context of the start", "kept", func() *testkit.FaultyProcessor {
+		keep, use := keeping()
+		return &testkit.FaultyProcessor{OnStart: keep, OnProcess: use}
 	})
-	add("flush only asks", "drops", hold{until: 6, onFlush: func(h *hold) { h.held = nil }})
-	add("flush only asks", "nothing comes out", hold{release: func(h *hold, flush bool) []record.Record {
-		if flush || len(h.held) >= 6 {
-			h.held = nil
-		}
-		return nil
-	}})
-	add("flush of nothing", "stays armed", hold{
-		onFlush: func(h *hold) { h.until = 1 },
-		take: func(h *hold, records []record.Record) error {
-			if h.until == 0 {
-				h.until = 6
-			}
-			h.held = append(h.held, records...)
-			return nil
-		},
-		release: func(h *hold, _ bool) []record.Record {
-			if len(h.held) < h.until {
-				return nil
-			}
-			h.until = 6
-			return h.all()
-		},
-	})
-	add("wake", "passed", hold{
-		age: time.Minute,
-		release: func(h *hold, flush bool) []record.Record {
-			if flush || len(h.held) >= 6 {
-				return h.all()
-			}
-			return nil
-		},
-	})
-	add("wake", "for nothing", says(func(h *hold, holding *record.Holding) { holding.Wake = time.Now().Add(time.Hour) }))
+	node("shutdown with an ended context", "deaf", &testkit.FaultyProcessor{OnShutdown: ifEnded(deaf)})
 	return all
 }

@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -25,7 +26,7 @@ func TestTrigger(t *testing.T, newTrigger func(t *testing.T) planner.Trigger) {
 }
 
 func triggerChecks() []check[*triggerTrial] {
-	all := append(instantChecks(), lifeChecks()...)
+	all := slices.Concat(instantChecks(), lifeChecks(), stopChecks())
 	for i := range all {
 		all[i].bubble = true
 	}

@@ -20,12 +20,15 @@ import (
 // change the payload. An error, or a panic, fails the record for good.
 type Encoder func(buf []byte, r record.Record) ([]byte, error)
 
-// Text is an [Encoder] of the payload as fmt.Print prints it; a []byte is text.
+// Text is an [Encoder] of the payload as fmt.Print prints it; a []byte or a
+// [json.RawMessage] is text.
 func Text(buf []byte, r record.Record) ([]byte, error) {
 	switch p := r.Payload.(type) {
 	case string:
 		return append(buf, p...), nil
 	case []byte:
+		return append(buf, p...), nil
+	case json.RawMessage:
 		return append(buf, p...), nil
 	}
 	return fmt.Append(buf, r.Payload), nil

@@ -173,7 +173,6 @@ type batch struct {
 // manner returns how the file of p is written. Records that want another encoding
 // than the first one fail. The codec is nil if none is left.
 func (o *Outlet) manner(p appendfile.Part, records []record.Record, failures *record.Failures) (first *codec, truncate bool, err error) {
-	truncate = o.opts.Truncate
 	fallback, err := o.codecOf(o.opts.Encoding)
 	if err != nil {
 		return nil, false, err
@@ -185,6 +184,7 @@ func (o *Outlet) manner(p appendfile.Part, records []record.Record, failures *re
 				first = fallback
 			}
 			if first == fallback {
+				truncate = truncate || o.opts.Truncate
 				continue
 			}
 		}
@@ -203,7 +203,7 @@ func (o *Outlet) manner(p appendfile.Part, records []record.Record, failures *re
 
 // wishes returns what the metadata of r say about its file.
 func (o *Outlet) wishes(r record.Record, fallback *codec) (c *codec, truncate bool, err error) {
-	c = fallback
+	c, truncate = fallback, o.opts.Truncate
 	if v, ok := r.Metadata.Get(Encoding.Name()); ok {
 		e, ok := v.(encoding.Encoding)
 		if !ok {
