@@ -235,7 +235,7 @@ func ExampleBatchKey() {
 	_, ok = record.BatchKey(append(batch, record.New("no ID")))
 	fmt.Println(ok)
 	// Output:
-	// 1ad3690ed705c8ae true
+	// 85a61a5e19b274e5 true
 	// false
 }
 
