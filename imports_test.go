@@ -35,6 +35,7 @@ var core = map[string][]string{
 // library: modules, and packages of ours.
 var allowed = map[string][]string{
 	"inlet/httpinlet":   {"record", "state", "inlet", "github.com/go-resty/resty/v2"},
+	"inlet/stdininlet":  {"record", "state", "inlet"},
 	"outlet/csvoutlet":  {"record", "state", "outlet", "outlet/internal/appendfile"},
 	"outlet/fileoutlet": {"record", "state", "outlet", "outlet/internal/appendfile", "golang.org/x/text"},
 
