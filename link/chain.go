@@ -181,12 +181,12 @@ func (s *stage) ask(fail func(*Error)) record.Holding {
 	}
 	holding := s.holding
 	failed := func(err error) {
-		fail(&Error{Op: s.op, Node: s.name, Err: fmt.Errorf("Holding: %w", err)})
+		fail(&Error{Op: s.op, Node: s.name, Err: fmt.Errorf("holding: %w", err)})
 	}
 	err := s.guard(func() error {
 		h := s.hold.Holding()
 		if h.Records < 0 || h.Span < 0 {
-			return fmt.Errorf("Records is %d and Span is %d, want neither below 0", h.Records, h.Span)
+			return fmt.Errorf("its Records is %d and its Span %d, want neither below 0", h.Records, h.Span)
 		}
 		holding = h
 		return nil
@@ -204,7 +204,7 @@ func (c *chain) flush(fail func(*Error)) {
 		if s.hold == nil {
 			continue
 		}
-		failed := func(err error) { fail(&Error{Op: s.op, Node: s.name, Err: fmt.Errorf("Flush: %w", err)}) }
+		failed := func(err error) { fail(&Error{Op: s.op, Node: s.name, Err: fmt.Errorf("flush: %w", err)}) }
 		if err := s.guard(func() error { s.hold.Flush(); return nil }, failed); err != nil {
 			failed(err)
 		}
@@ -240,13 +240,6 @@ func (c *chain) wake() (first time.Time) {
 		first = earlier(first, s.holding.Wake)
 	}
 	return first
-}
-
-func (c *chain) held() (n int) {
-	for _, s := range c.stages {
-		n += s.holding.Records
-	}
-	return n
 }
 
 func earlier(a, b time.Time) time.Time {

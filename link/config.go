@@ -38,7 +38,7 @@ type Config struct {
 
 	// Groupers are run in order on what comes out of the processors. Each batch
 	// that comes out of them is pushed by itself. Without groupers there is one
-	// batch.
+	// batch of what was pulled.
 	Groupers []record.Grouper
 
 	// Outlets are given every batch. It is the short form of Lanes: each outlet

@@ -32,7 +32,7 @@ type (
 	wrap    struct{ outlet.Outlet } // a decorator without a Validate
 	both    struct{ pump }          // an inlet, an outlet, a processor and a grouper
 	single  struct{}                // without a size
-	uneven  struct{ f func() }      // cannot be compared
+	uneven  struct{ _ func() }      // cannot be compared
 	ticks   map[string]time.Time
 	vaulted struct {
 		tank

@@ -24,7 +24,6 @@ const (
 type crashStop struct {
 	hurried bool
 	report  link.Report
-	done    func() bool
 }
 
 // run drives links until everything is delivered.

@@ -6,17 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"testing"
 	"time"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/link"
-	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
-	"github.com/databay-go/databay/state"
 )
 
 var errDown = errors.New("503")
@@ -189,117 +183,6 @@ func (b *broker) Commit(_ context.Context, position []byte) error {
 	return nil
 }
 
-// keeper is a processor that holds records until there are size with the same key.
-type keeper struct {
-	name string
-	size int
-	key  func(any) any // nil: all have the same
-	wake time.Duration // after the oldest came; zero: never
-
-	given   int
-	held    []kept
-	flush   bool
-	failing error // of the next call
-	calls   int
-}
-
-type kept struct {
-	record record.Record
-	at     int
-	since  time.Time
-}
-
-func (k *keeper) String() string { return k.name }
-func (k *keeper) Flush()         { k.flush = true }
-
-func (k *keeper) Process(_ context.Context, records []record.Record) ([]record.Record, error) {
-	k.calls++
-	if err := k.failing; err != nil {
-		k.failing = nil
-		return nil, err
-	}
-	for _, r := range records {
-		k.held = append(k.held, kept{r, k.given, time.Now()})
-		k.given++
-	}
-	keyOf := k.key
-	if keyOf == nil {
-		keyOf = func(any) any { return nil }
-	}
-	count := make(map[any]int)
-	for _, h := range k.held {
-		count[keyOf(h.record.Payload)]++
-	}
-	var out []record.Record
-	var rest []kept
-	for _, h := range k.held {
-		due := k.wake > 0 && !h.since.Add(k.wake).After(time.Now())
-		if k.flush || due || count[keyOf(h.record.Payload)] >= k.size {
-			out = append(out, h.record)
-		} else {
-			rest = append(rest, h)
-		}
-	}
-	k.held, k.flush = rest, false
-	return out, nil
-}
-
-func (k *keeper) Holding() record.Holding {
-	if len(k.held) == 0 {
-		return record.Holding{}
-	}
-	h := record.Holding{Records: len(k.held), Span: k.given - k.held[0].at}
-	if k.wake > 0 {
-		h.Wake = k.held[0].since.Add(k.wake)
-	}
-	return h
-}
-
-// vault is a store that notes what is done. Hooks, if there are any, are called
-// with the number of the call, from 1, and the call itself.
-type vault struct {
-	state.Memory
-	put func(n int, do func() (int64, error)) (int64, error)
-	get func(n int, do func() ([]byte, int64, error)) ([]byte, int64, error)
-
-	mu     sync.Mutex
-	puts   []string // the values, also of those that failed
-	gets   int
-	writes int // puts that wrote
-}
-
-func (v *vault) Put(ctx context.Context, key string, value []byte, rev int64) (int64, error) {
-	v.mu.Lock()
-	v.puts = append(v.puts, string(value))
-	n := len(v.puts)
-	v.mu.Unlock()
-	do := func() (int64, error) {
-		rev, err := v.Memory.Put(ctx, key, value, rev)
-		if err == nil {
-			v.mu.Lock()
-			v.writes++
-			v.mu.Unlock()
-		}
-		return rev, err
-	}
-	if v.put != nil {
-		return v.put(n, do)
-	}
-	return do()
-}
-
-func (v *vault) Get(ctx context.Context, key string) ([]byte, int64, error) {
-	v.mu.Lock()
-	v.gets++
-	n := v.gets
-	v.mu.Unlock()
-	do := func() ([]byte, int64, error) { return v.Memory.Get(ctx, key) }
-	if v.get != nil {
-		return v.get(n, do)
-	}
-	return do()
-}
-
 // host notes what a link tells it. Its verdict, if there is one, says what is left
 // of an error.
 type host struct {
@@ -340,85 +223,4 @@ func (h *host) changed() int {
 	n := h.changes
 	h.changes = 0
 	return n
-}
-
-// of returns records with the given payloads.
-func of(values ...any) []record.Record {
-	records := make([]record.Record, len(values))
-	for i, v := range values {
-		records[i].Payload = v
-	}
-	return records
-}
-
-func payloads(records []record.Record) []any {
-	values := make([]any, len(records))
-	for i, r := range records {
-		values[i] = r.Payload
-	}
-	return values
-}
-
-// values returns the ints from first to last as payloads.
-func values(first, last int) []any {
-	all := []any{}
-	for n := first; n <= last; n++ {
-		all = append(all, n)
-	}
-	return all
-}
-
-func lists(all ...[]any) [][]any { return all }
-
-func list(values ...any) []any { return append([]any{}, values...) }
-
-func outlets(all ...outlet.Outlet) []outlet.Outlet { return all }
-
-func inlets(all ...inlet.Inlet) []inlet.Inlet { return all }
-
-// started returns a link that is started, and shut down at the end of the test.
-func started(t *testing.T, c link.Config) *link.Link {
-	t.Helper()
-	l, err := link.New(c)
-	require.NoError(t, err)
-	require.NoError(t, l.Start(t.Context()))
-	t.Cleanup(func() {
-		l.Shutdown(context.Background())
-		assert.NoError(t, l.Account().Balance())
-	})
-	return l
-}
-
-// transfer makes one forced transfer.
-func transfer(t *testing.T, l *link.Link) (link.Report, error) {
-	t.Helper()
-	r, err := l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
-	assert.NoError(t, r.Balance())
-	assert.NoError(t, l.Account().Balance())
-	return r, err
-}
-
-// transferred makes one forced transfer that ends well.
-func transferred(t *testing.T, l *link.Link) link.Report {
-	t.Helper()
-	r, err := transfer(t, l)
-	require.NoError(t, err)
-	return r
-}
-
-// shut shuts l down.
-func shut(t *testing.T, l *link.Link) (link.Report, error) {
-	t.Helper()
-	r, err := l.Shutdown(t.Context())
-	assert.NoError(t, r.Balance())
-	assert.NoError(t, l.Account().Balance())
-	return r, err
-}
-
-// failure returns err as a failure of a node.
-func failure(t *testing.T, err error) *link.Error {
-	t.Helper()
-	e, ok := errors.AsType[*link.Error](err)
-	require.True(t, ok, "%v", err)
-	return e
 }

@@ -26,12 +26,10 @@ type line struct{ Price float64 }
 // vandal changes everything that can be changed in what it is given, notes what it
 // has found, and refuses the first offers.
 type vandal struct {
-	name    string
-	refuse  int
-	offers  int
-	found   []string
-	slices  []*record.Record
-	garbage bool
+	name   string
+	refuse int
+	offers int
+	found  []string
 }
 
 func (v *vandal) String() string { return v.name }
@@ -258,7 +256,7 @@ func TestPayloadThatCannotBeCopied(t *testing.T) {
 	}
 }
 
-type touchy struct{ secret []int }
+type touchy struct{ _ []int }
 
 func (touchy) Clone() any { panic("do not touch") }
 

@@ -3,6 +3,7 @@ package link_test
 import (
 	"context"
 	"errors"
+	"os"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -24,7 +25,7 @@ var faults = []struct {
 	{"panic", func() { panic("hot") }, "panic: hot", nil},
 	{"panic with an error", func() { panic(errDown) }, "panic: 503", errDown},
 	{"panic with nil", func() { panic(nil) }, "panic: panic called with nil argument", nil},
-	{"runtime error", func() { var m map[int]int; m[1]++ }, "panic: assignment to entry in nil map", nil},
+	{"runtime error", func() { _ = make([]int, 0)[len(os.Args[0])*0] }, "panic: runtime error: index out of range [0] with length 0", nil},
 	{"Goexit", runtime.Goexit, "runtime.Goexit was called", nil},
 }
 
@@ -73,7 +74,7 @@ var calls = []struct {
 	}, link.OpPull, "second", ""},
 	{"Position", func(p *patient) {
 		p.c.Inlets = inlets(&lost{tape: p.in, position: p.call})
-	}, link.OpPull, "in", "Position: "},
+	}, link.OpPull, "in", "position: "},
 	{"Process", func(p *patient) {
 		p.c.Processors = append(p.c.Processors, &pipe{life: life{name: "p"}, onProcess: func(_ context.Context, r []record.Record) ([]record.Record, error) { p.call(); return r, nil }})
 	}, link.OpProcess, "p", ""},
@@ -82,10 +83,10 @@ var calls = []struct {
 	}, link.OpProcess, "p", ""},
 	{"Holding", func(p *patient) {
 		p.c.Processors = append(p.c.Processors, &hungHolder{pipe: pipe{life: life{name: "p"}}, holding: p.call})
-	}, link.OpProcess, "p", "Holding: "},
+	}, link.OpProcess, "p", "holding: "},
 	{"Holding of a lane", func(p *patient) {
 		p.c.Lanes[0].Processors = append(p.c.Lanes[0].Processors, &hungHolder{pipe: pipe{life: life{name: "p"}}, holding: p.call})
-	}, link.OpProcess, "p", "Holding: "},
+	}, link.OpProcess, "p", "holding: "},
 	{"Group", func(p *patient) {
 		p.c.Groupers = append(p.c.Groupers, &cutter{life: life{name: "g"}, onGroup: func(context.Context) error { p.call(); return nil }})
 	}, link.OpGroup, "groupers", ""},

@@ -77,7 +77,7 @@ func (s *source) pull(ctx context.Context, u record.Update) {
 
 // locate asks where the inlet stands. If it cannot say, it stands where it did.
 func (s *source) locate() {
-	failed := func(err error) { s.err = errors.Join(s.err, fmt.Errorf("Position: %w", err)) }
+	failed := func(err error) { s.err = errors.Join(s.err, fmt.Errorf("position: %w", err)) }
 	err := guard(func() error {
 		s.position = s.pos.Position()
 		return nil

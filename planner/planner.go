@@ -31,15 +31,14 @@ type Planner struct {
 	index  sync.RWMutex      // held shortly, also with mu
 	byName map[string]*entry // written with mu held
 
-	mu      sync.Mutex
-	state   state
-	links   []*entry // in the order in which they were added
-	paused  bool
-	settled chan struct{} // while starting: closed when it is over
-	causes  []error       // why the planner stops
-	report  Report        // set before done is closed
-	err     error         // the same
-	pool    pool
+	mu     sync.Mutex
+	state  state
+	links  []*entry // in the order in which they were added
+	paused bool
+	causes []error // why the planner stops
+	report Report  // set before done is closed
+	err    error   // the same
+	pool   pool
 }
 
 // state is where a planner is in its life.

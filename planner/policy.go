@@ -26,7 +26,6 @@ func (e *entry) Failed(ctx context.Context, l *link.Link, failure *link.Error) (
 		}
 		return failure
 	}
-	verdict := error(failure)
 	returned := false
 	defer func() {
 		if !returned {
@@ -37,7 +36,7 @@ func (e *entry) Failed(ctx context.Context, l *link.Link, failure *link.Error) (
 			}
 		}
 	}()
-	verdict = p.opts.OnError(ctx, failure)
+	verdict := p.opts.OnError(ctx, failure)
 	returned = true
 	if errors.Is(failure, link.ErrFenced) {
 		p.mu.Lock()

@@ -1,0 +1,223 @@
+package link_test
+
+import (
+	"errors"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/databay-go/databay/inlet"
+	"github.com/databay-go/databay/link"
+	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/state"
+)
+
+// What becomes of a commit whose answer is not a plain success.
+func TestStoreAnswers(t *testing.T) {
+	lost := errors.New("connection lost")
+	type call = func(n int, do func() (int64, error)) (int64, error)
+	first := func(f call) call {
+		return func(n int, do func() (int64, error)) (int64, error) {
+			if n == 1 {
+				return f(n, do)
+			}
+			return do()
+		}
+	}
+	tests := map[string]struct {
+		put  call
+		get  func(n int, do func() ([]byte, int64, error)) ([]byte, int64, error)
+		puts int  // tries, of the first transfer
+		fail bool // the first transfer
+	}{
+		"lost, not written":     {first(func(int, func() (int64, error)) (int64, error) { return 0, lost }), nil, 2, false},
+		"lost, written":         {first(func(_ int, do func() (int64, error)) (int64, error) { do(); return 0, lost }), nil, 1, false},
+		"written, and conflict": {first(func(_ int, do func() (int64, error)) (int64, error) { do(); return 0, state.ErrConflict }), nil, 1, false},
+		"lost, read-back fails": {
+			first(func(_ int, do func() (int64, error)) (int64, error) { do(); return 0, lost }),
+			func(n int, do func() ([]byte, int64, error)) ([]byte, int64, error) {
+				if n == 2 { // the first is of the start
+					return nil, 0, errDown
+				}
+				return do()
+			}, 1, true,
+		},
+		"always down": {func(n int, do func() (int64, error)) (int64, error) {
+			if n <= 3 {
+				return 0, lost
+			}
+			return do()
+		}, nil, 3, true},
+		"panics": {first(func(int, func() (int64, error)) (int64, error) { panic(lost) }), nil, 1, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			store, out := &vault{put: tt.put, get: tt.get}, &taker{name: "out"}
+			l := started(t, link.Config{Name: "l", State: store, Inlets: inlets(counting("n", 1, 9)), Outlets: outlets(out)})
+			_, err := transfer(t, l)
+			assert.Len(t, store.puts, tt.puts)
+			if tt.fail {
+				e := failure(t, err)
+				assert.Equal(t, link.OpState, e.Op)
+				assert.Equal(t, "link/l", e.Node)
+				assert.ErrorIs(t, err, lost)
+				assert.True(t, e.Fatal())
+				assert.NotErrorIs(t, err, link.ErrFenced)
+			} else {
+				require.NoError(t, err)
+				assert.Equal(t, "1", position(t, store, "link/l", "n"))
+			}
+			transferred(t, l)
+			assert.Equal(t, "2", position(t, store, "link/l", "n"), "what failed is made good by the next")
+			assert.Equal(t, list(1, 2), out.accepted(), "nothing is delivered twice")
+		})
+	}
+}
+
+// Goexit in the store ends the goroutine, not the link.
+func TestStoreGoexit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, out := &vault{put: func(n int, do func() (int64, error)) (int64, error) {
+			if n == 1 {
+				runtime.Goexit()
+			}
+			return do()
+		}}, &taker{name: "out"}
+		l := started(t, link.Config{Name: "l", State: store, Inlets: inlets(counting("n", 1, 9)), Outlets: outlets(out)})
+		go l.Transfer(t.Context(), link.Tick{})
+		synctest.Wait()
+		transferred(t, l)
+		assert.Equal(t, list(1, 2), out.accepted())
+		assert.Equal(t, "2", position(t, store, "link/l", "n"))
+	})
+}
+
+// Another writer ends the link's deliveries.
+func TestFenced(t *testing.T) {
+	store := new(vault)
+	h := new(host)
+	writer := func() (*link.Link, *taker) {
+		out := &taker{name: "out"}
+		l, err := link.New(link.Config{Name: "l", State: store, Inlets: inlets(counting("n", 1, 9)), Outlets: outlets(out), Groupers: []record.Grouper{record.Chunk(1)}})
+		require.NoError(t, err)
+		return l, out
+	}
+	mine, out := writer()
+	require.NoError(t, mine.Attach(h, new(link.Nodes)))
+	require.NoError(t, mine.Start(t.Context()))
+	transferred(t, mine)
+
+	theirs, other := writer()
+	require.NoError(t, theirs.Start(t.Context()))
+	transferred(t, theirs)
+	assert.Equal(t, list(2), other.accepted())
+
+	_, err := transfer(t, mine)
+	require.ErrorIs(t, err, link.ErrFenced)
+	e := failure(t, err)
+	assert.Equal(t, link.OpState, e.Op)
+	assert.True(t, e.Fatal())
+	assert.ErrorContains(t, err, "link/l")
+	assert.Len(t, h.failed, 1)
+	assert.Equal(t, list(1, 2), out.accepted(), "it could not know")
+
+	for range 2 {
+		r, err := mine.Transfer(t.Context(), link.Tick{Reason: record.Forced})
+		require.ErrorIs(t, err, link.ErrFenced)
+		assert.Equal(t, link.Failed, r.Outcome)
+		assert.Equal(t, int64(-1), r.Number)
+	}
+	assert.Equal(t, list(1, 2), out.accepted(), "nothing more is delivered")
+	last := stored(t, store, "link/l").Writer
+	_, err = shut(t, mine)
+	require.NoError(t, err)
+	assert.Equal(t, last, stored(t, store, "link/l").Writer, "nothing is written")
+	_, err = shut(t, theirs)
+	require.NoError(t, err)
+
+	require.NoError(t, mine.Start(t.Context()), "a start takes over")
+	transferred(t, mine)
+	assert.Equal(t, list(1, 2, 3), out.accepted())
+	_, err = shut(t, mine)
+	require.NoError(t, err)
+}
+
+// A lane that is behind when the link is fenced delivers nothing more.
+func TestFencedLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(vault)
+		fast, slower := &taker{name: "fast"}, &taker{name: "slower", script: slow(10 * time.Second)}
+		l := started(t, link.Config{
+			Name: "l", State: store, Inlets: inlets(counting("n", 1, 99)), Outlets: outlets(fast, slower),
+		})
+		for range 3 {
+			go l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
+			time.Sleep(time.Second)
+		}
+		_, rev, _ := store.Get(t.Context(), "link/l")
+		_, err := store.Memory.Put(t.Context(), "link/l", []byte(`{"writer":"other","number":7,"due":"2000-01-01T00:00:00Z","inlets":{}}`), rev)
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		assert.Equal(t, list(1, 2, 3), fast.accepted())
+		assert.Equal(t, list(1), slower.accepted())
+		r, _ := shut(t, l)
+		assert.Equal(t, int64(2), r.Lanes[1].Abandoned)
+	})
+}
+
+// What is not a link's value stops the start; what is of other inlets is kept.
+func TestStoredValues(t *testing.T) {
+	for _, value := range []string{"", "garbage", "null", "{}", "[]", "42", `{"writer":7}`, `{"number":3}`,
+		`{"writer":"w","number":-2,"due":"2000-01-01T00:00:00Z","inlets":{}}`,
+		`{"writer":"w","number":2,"due":"yesterday","inlets":{}}`,
+		`{"writer":"w","number":2,"due":"2000-01-01T00:00:00Z","inlets":{"n":{"position":"?"}}}`} {
+		store := new(vault)
+		_, err := store.Put(t.Context(), "link/l", []byte(value), 0)
+		require.NoError(t, err)
+		l, err := link.New(link.Config{Name: "l", State: store, Inlets: inlets(counting("n", 1, 9)), Outlets: outlets(&taker{})})
+		require.NoError(t, err)
+		err = l.Start(t.Context())
+		if assert.Error(t, err, value) {
+			assert.Equal(t, link.OpState, failure(t, err).Op)
+			assert.ErrorContains(t, err, `"link/l"`, value)
+		}
+	}
+
+	store := new(vault)
+	c := link.Config{Name: "l", State: store, Inlets: inlets(counting("b", 1, 9), counting("a", 2, 9)), Outlets: outlets(&taker{})}
+	for i, in := range []inlet.Inlet{counting("b", 1, 9), counting("a", 2, 9), counting("b", 1, 9)} {
+		c.Inlets = inlets(in)
+		l := started(t, c)
+		transferred(t, l)
+		_, err := shut(t, l)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"1", "1", "2"}[i], position(t, store, "link/l", "b"), i)
+	}
+	assert.Equal(t, "2", position(t, store, "link/l", "a"))
+}
+
+func TestStartReadsTheStore(t *testing.T) {
+	store := &vault{get: func(int, func() ([]byte, int64, error)) ([]byte, int64, error) { return nil, 0, errDown }}
+	l, err := link.New(link.Config{Name: "l", State: store, Inlets: inlets(counting("n", 1, 9)), Outlets: outlets(&taker{})})
+	require.NoError(t, err)
+	err = l.Start(t.Context())
+	require.ErrorIs(t, err, errDown)
+	assert.Equal(t, link.OpState, failure(t, err).Op)
+	assert.ErrorContains(t, err, "link/l")
+
+	in := &recorder{feed: feed{name: "in"}, fails: errDown}
+	l, err = link.New(link.Config{Name: "l", Inlets: inlets(in), Outlets: outlets(&taker{})})
+	require.NoError(t, err)
+	err = l.Start(t.Context())
+	require.ErrorIs(t, err, errDown)
+	assert.Equal(t, link.OpSeek, failure(t, err).Op)
+	assert.Equal(t, "in", failure(t, err).Node)
+	in.fails = nil
+	require.NoError(t, l.Start(t.Context()), "a failed start leaves nothing behind")
+	_, err = shut(t, l)
+	require.NoError(t, err)
+}
