@@ -308,7 +308,9 @@ func (t *Transfer) hand() {
 	l.distribute(t, pulls)
 	var others []*lane
 	for _, ln := range l.allLanes() {
-		ln.update = &t.update
+		if len(ln.chain.stages) > 0 { // else it would only keep the transfer in memory
+			ln.update = &t.update
+		}
 		ln.flush = ln.flush || t.stop
 		if !ln.take() {
 			if t.stop && ln.working {
