@@ -29,19 +29,26 @@ func (l *Link) change(ctx context.Context) (*change, error) {
 	}
 	c := &change{link: l, base: context.WithValue(ctx, linkKey{}, l)}
 	c.ctx, c.cancel = context.WithCancelCause(c.base)
-	l.waitFor(ctx, func() bool { return l.phase != starting && !l.changing })
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.phase == stopping:
-		c.cancel(nil)
-		return nil, fmt.Errorf("link %q: %w", l.name, ErrStopped)
-	case l.phase == starting || l.changing:
-		c.cancel(nil)
-		return nil, fmt.Errorf("link %q: its nodes are being started or changed: %w", l.name, context.Cause(ctx))
+	var err error
+	free := l.waitFor(ctx, func() bool { // begun there, where nobody can come between
+		switch {
+		case l.phase == starting || l.changing:
+			return false
+		case l.phase == stopping:
+			err = fmt.Errorf("link %q: %w", l.name, ErrStopped)
+		default:
+			l.changing, l.giveUp = true, c.cancel
+			c.running, c.nodes, c.claims = l.phase == started, l.nodes, l.host != nil
+		}
+		return true
+	})
+	if !free {
+		err = fmt.Errorf("link %q: its nodes are being started or changed: %w", l.name, context.Cause(ctx))
 	}
-	l.changing, l.giveUp = true, c.cancel
-	c.running, c.nodes, c.claims = l.phase == started, l.nodes, l.host != nil
+	if err != nil {
+		c.cancel(nil)
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -254,8 +261,8 @@ func (l *Link) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, l.shutdownTimeout)
 }
 
-// waitFor waits until done reports true, and reports whether it has. It gives up
-// when ctx ends.
+// waitFor waits until done, which is called with l.mu held, reports true, and
+// reports whether it has. It gives up when ctx ends.
 func (l *Link) waitFor(ctx context.Context, done func() bool) bool {
 	defer context.AfterFunc(ctx, func() {
 		l.mu.Lock()

@@ -207,6 +207,7 @@ func TestLaneRetryAfter(t *testing.T) {
 		"plain":              {record.RetryAfter(5*time.Second, errDown), []int{0, 5, 6}},
 		"a part of a second": {record.RetryAfter(4100*time.Millisecond, errDown), []int{0, 5, 6}},
 		"wrapped":            {fmt.Errorf("wrapped: %w", record.RetryAfter(5*time.Second, errDown)), []int{0, 5, 6}},
+		"twice":              {record.RetryAfter(time.Second, record.RetryAfter(5*time.Second, errDown)), []int{0, 5, 6}},
 		"permanent":          {record.Permanent(record.RetryAfter(5*time.Second, errDown)), []int{0, 5, 6}},
 		"of single records":  {f.Err(), []int{0, 5, 6}},
 		"no pause":           {record.RetryAfter(-time.Second, errDown), []int{0, 1, 2, 3, 4, 5, 6}},

@@ -409,6 +409,7 @@ func TestChangesWhileRunning(t *testing.T) {
 		}
 		assert.NotZero(t, ups)
 		assert.Equal(t, ups, downs)
+		time.Sleep(time.Second) // for pushes that were left behind
 	})
 }
 
