@@ -147,7 +147,7 @@ func ExamplePlanner_Ledger() {
 		Name:          "numbers",
 		Inlets:        []inlet.Inlet{count(1, func() { close(done) })},
 		Outlets:       []outlet.Outlet{outlet.Discard()},
-		Schedule:      schedule.Every(50 * time.Millisecond),
+		Schedule:      schedule.Every(time.Second),
 		SkipImmediate: true,
 	})
 	p, err := planner.New(nil, numbers)
