@@ -159,6 +159,13 @@ func (s *stage) call(ctx context.Context, d *delta, fail func(*Error)) []record.
 	}
 	holding := s.ask(fail)
 	took := len(given) - len(rest)
+	if took > 0 && len(rest) > 0 { // what was refused is taken after what came behind it
+		for i := range s.marks {
+			if s.marks[i].at > s.taken {
+				s.marks[i].at = s.taken + int64(len(given))
+			}
+		}
+	}
 	s.stuck = rest
 	s.taken += int64(took)
 	d.stuck -= int64(took)
@@ -209,6 +216,15 @@ func (c *chain) flush(fail func(*Error)) {
 			failed(err)
 		}
 	}
+}
+
+// leave takes out everything that waits before stages and returns it.
+func (c *chain) leave() (left []record.Record) {
+	for _, s := range c.stages {
+		left = append(left, s.stuck...)
+		s.stuck, s.marks, s.taken, s.holding = nil, nil, 0, record.Holding{}
+	}
+	return left
 }
 
 // empty takes out everything that waits before stages, and asks holders for what

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -391,4 +392,23 @@ func TestAddedNodeThatHangs(t *testing.T) {
 		require.NoError(t, l.AddOutlets(t.Context(), hung))
 		shut(t, l)
 	})
+}
+
+// A change of a link that is not running and its start are one after the other.
+func TestChangeAndStart(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		d := new(diary)
+		l, _, _ := changing(t, d, false, nil)
+		var wg sync.WaitGroup
+		wg.Go(func() { assert.NoError(t, l.Start(t.Context())) })
+		wg.Go(func() { assert.NoError(t, l.AddOutlets(t.Context(), &tank{life: life{name: "new", diary: d}})) })
+		wg.Go(func() { assert.NoError(t, l.AddInlets(t.Context(), counting("n", 1, 9))) })
+		wg.Wait()
+		assert.Contains(t, d.take(), "start new")
+		transferred(t, l)
+		_, err := l.Shutdown(t.Context())
+		require.NoError(t, err)
+		assert.Contains(t, d.take(), "shutdown new")
+	}
 }

@@ -72,6 +72,7 @@ type journal struct {
 	points    map[string]point // as committed
 	delivered int64            // records delivered when it was committed
 	told      map[string][]byte
+	offered   bool // an outlet was given a value since: it may be the committed one
 }
 
 // stored is the value of a link in its store.
@@ -171,7 +172,7 @@ func (p point) append(v []byte, first *bool) []byte {
 
 // worth reports whether committing b would say something new.
 func (j *journal) worth(b *barrier, delivered int64) bool {
-	if j.delivered != delivered {
+	if j.delivered != delivered || j.offered {
 		return true
 	}
 	for _, p := range b.points {
@@ -222,7 +223,7 @@ func (j *journal) ours(value []byte) bool {
 }
 
 func (j *journal) commit(b *barrier, value []byte, rev int64) {
-	j.rev, j.value = rev, value
+	j.rev, j.value, j.offered = rev, value, false
 	for _, p := range b.points {
 		j.points[p.name] = p
 	}
@@ -358,5 +359,6 @@ func (j *journal) early(b *barrier) *record.Commit {
 	if b.value == nil {
 		b.value = j.encode(b)
 	}
+	j.offered = true
 	return &record.Commit{Key: j.key, Value: b.value, Revision: j.rev}
 }

@@ -3,7 +3,6 @@ package link_test
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/databay-go/databay/link"
 )
@@ -44,12 +43,9 @@ func (w *crashWorld) begin(again bool) {
 		ln.newest = make(map[crashPlace]crashItem)
 	}
 	if !again {
-		w.number, w.due = 0, time.Time{}
+		w.number = 0
 	}
-	w.number = max(w.number, stored.Number+1)
-	if w.due.Before(stored.Due) {
-		w.due = stored.Due
-	}
+	w.number, w.due = max(w.number, stored.Number+1), stored.Due
 	w.doubt = false
 }
 

@@ -107,6 +107,7 @@ func (ln *crashLane) answer(r *rand.Rand, last bool, u record.Update) error {
 	case choice < 81:
 		return new(record.Partial)
 	case choice < 85:
+		w.doubt = true
 		return how(int(panics) + r.IntN(2)).end()
 	}
 	failed := ln.some(r, chance(r, 30))

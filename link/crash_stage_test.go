@@ -38,8 +38,8 @@ func (s crashStage) expected(items []crashItem) (out []crashItem) {
 	return out
 }
 
-// newCrashStage draws a stage.
-func newCrashStage(r *rand.Rand, name string) crashStage {
+// newCrashStage draws a stage, perhaps only of those that hold records.
+func newCrashStage(r *rand.Rand, name string, holder bool) crashStage {
 	n := 1 + r.IntN(4)
 	pure := func(kind string, p record.Processor, model func(crashItem) []crashItem) crashStage {
 		return crashStage{
@@ -47,7 +47,11 @@ func newCrashStage(r *rand.Rand, name string) crashStage {
 			build: func(*crashProcess) record.Processor { return p },
 		}
 	}
-	switch r.IntN(10) {
+	kind := r.IntN(10)
+	if holder {
+		kind = 6 + r.IntN(4)
+	}
+	switch kind {
 	case 0:
 		keep := func(i crashItem) bool { return (i.Seq+i.Path)%(n+2) != 0 }
 		return pure("filter", record.Filter(keep), func(i crashItem) []crashItem {
@@ -82,7 +86,7 @@ func newCrashStage(r *rand.Rand, name string) crashStage {
 			},
 		}
 	default:
-		partial := chance(r, 40)
+		partial := chance(r, 60)
 		s := crashStage{
 			name: fmt.Sprintf("%s keys(%d, partial %v)", name, n, partial), order: keyOrder,
 			build: func(p *crashProcess) record.Processor {
@@ -203,7 +207,7 @@ func (h *crashHolder) Process(ctx context.Context, records []record.Record) ([]r
 		return nil, o.end()
 	}
 	var failures record.Failures
-	some := h.partial && !w.calm && chance(r, 25)
+	some := h.partial && !w.calm && chance(r, 35)
 	for i, rec := range records {
 		if some && chance(r, 40) {
 			failures.Add(i, errPlanned)
@@ -212,16 +216,17 @@ func (h *crashHolder) Process(ctx context.Context, records []record.Record) ([]r
 		h.held = append(h.held, crashHeld{rec, h.given})
 		h.given++
 	}
-	out := h.release()
+	out := h.release(len(records) == 0 && chance(r, 50))
 	h.flush = false
 	w.trace("%s is given %d and releases %d, holds %d", h.name, len(records), len(out), len(h.held))
 	return out, failures.Err()
 }
 
-func (h *crashHolder) release() (out []record.Record) {
+// release returns what is to leave: everything when timed, as if it were old enough.
+func (h *crashHolder) release(timed bool) (out []record.Record) {
 	var due func(i int, held crashHeld) bool
 	switch {
-	case h.flush:
+	case h.flush || timed:
 		due = func(int, crashHeld) bool { return true }
 	case h.keep != nil:
 		n := h.keep(h.held)

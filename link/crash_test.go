@@ -11,7 +11,7 @@ import (
 
 var (
 	crashSeed  = flag.Uint64("crash.seed", 1, "seed of the first pipeline of TestCrash; each further one has the next")
-	crashRuns  = flag.Int("crash.runs", 0, "pipelines of TestCrash; 0 is 4,000, or 250 with -race or -short")
+	crashRuns  = flag.Int("crash.runs", 0, "pipelines of TestCrash; 0 is 10,000, or 500 with -race or -short")
 	crashTrace = flag.Bool("crash.trace", false, "TestCrash logs every step")
 )
 
@@ -30,9 +30,9 @@ var (
 func TestCrash(t *testing.T) {
 	runs := *crashRuns
 	if runs <= 0 {
-		runs = 4000
+		runs = 10_000
 		if crashRaced || testing.Short() {
-			runs = 250
+			runs = 500
 		}
 	}
 	const shards = 4

@@ -60,7 +60,7 @@ type crashWorld struct {
 	reports link.Account // their sum, in the life of the link
 	number  int64        // of the next report
 	due     time.Time    // of the last pull
-	doubt   bool         // the last commit has failed, or may have
+	doubt   bool         // a commit has failed, or may have, and none succeeded since
 }
 
 // crashProcess is what a kill ends: the link and the nodes it was built of.
@@ -241,6 +241,7 @@ func (w *crashWorld) outcome(r *rand.Rand, percent int) how {
 	case n < 9:
 		return panics
 	}
+	w.doubt = true // a commit that is due is made with the next transfer
 	return exits
 }
 

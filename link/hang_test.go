@@ -2,7 +2,6 @@ package link_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"sync/atomic"
@@ -20,8 +19,9 @@ import (
 
 // rig is a link of which one call hangs. Its inlet yields 3 records.
 type rig struct {
-	trap *trap
-	c    link.Config
+	trap  *trap
+	diary *diary
+	c     link.Config
 }
 
 // hangs are all calls of user code that can hang, in a link that is running.
@@ -51,10 +51,10 @@ var hangs = []struct {
 		rig: func(r *rig) {
 			r.c.Processors = append(r.c.Processors, &pipe{}, &pipe{life: life{name: "hung"}, onProcess: func(_ context.Context, records []record.Record) ([]record.Record, error) {
 				if r.trap.step() {
-					return records[:1], errors.New("late")
+					return records[:1], nil
 				}
 				return records, nil
-			}})
+			}}, &pipe{life: life{name: "next", diary: r.diary}})
 		},
 		node:  "hung",
 		after: 500 * time.Millisecond,
@@ -70,7 +70,7 @@ var hangs = []struct {
 						return records[:1], nil
 					}
 					return records, nil
-				}}},
+				}}, &pipe{life: life{name: "next", diary: r.diary}}},
 			})
 		},
 		node:  "hung",
@@ -229,9 +229,9 @@ func TestShutdownIsBounded(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					var handled, reported atomic.Int32
-					r := &rig{trap: newTrap()}
-					defer r.trap.release()
 					d := new(diary)
+					r := &rig{trap: newTrap(), diary: d}
+					defer r.trap.release()
 					yields := of(1, 2, 3)
 					in := inlet.Inlet(&pump{life: life{name: "in", diary: d}, onPull: func(context.Context, record.Update) ([]record.Record, error) {
 						out := yields

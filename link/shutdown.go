@@ -321,6 +321,11 @@ func (l *Link) empty(p *patience, c *chain, hung *[]string) []record.Record {
 	if len(c.stages) == 0 {
 		return nil
 	}
+	select {
+	case <-p.commits: // there is no time left to ask holders
+		return c.leave()
+	default:
+	}
 	emptied := make(chan []record.Record, 1)
 	emptying := begin(func() error {
 		emptied <- c.empty(p.ctx)

@@ -202,8 +202,8 @@ func (t *Transfer) retry() {
 	if t.blocked || !(l.chain.stuck() || t.update.Reason == record.Flush) {
 		return
 	}
+	defer func() { t.blocked = l.chain.stuck() }() // also if a node calls runtime.Goexit
 	t.through(nil, b)
-	t.blocked = l.chain.stuck()
 }
 
 // pull pulls from all inlets.
