@@ -120,7 +120,7 @@ func (p *pump) run() {
 		n, err := p.read(buf)
 		p.data = append(p.data, buf[:n]...)
 		p.ends += bytes.Count(buf[:n], []byte{'\n'})
-		if err != nil && !(p.stopped && errors.Is(err, os.ErrDeadlineExceeded)) {
+		if err != nil && (!p.stopped || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			p.err = err
 		}
 		p.change()

@@ -39,6 +39,7 @@ type Options struct {
 // have.
 type OtherColumns uint8
 
+// The values of [OtherColumns].
 const (
 	Refuse OtherColumns = iota // the record fails, for good
 	Ignore                     // the record is written without them

@@ -71,6 +71,7 @@ type Rotate struct {
 // does that when it sees fit, commonly within half a minute.
 type Sync uint8
 
+// The values of [Sync].
 const (
 	SyncNever    Sync = iota // lines survive the end of the process, not of the machine
 	SyncPush                 // before a push is answered: lines survive the machine, too

@@ -34,8 +34,8 @@ func (o *Outlet) replace(b *batch) (done int, err error) {
 			err = errors.Join(err, os.Remove(temporary))
 		}
 	}()
-	any, err := o.fill(handle, b)
-	if err != nil || !any {
+	some, err := o.fill(handle, b)
+	if err != nil || !some {
 		return 0, err
 	}
 	if info, err := os.Stat(path); err == nil {
@@ -65,7 +65,7 @@ func (o *Outlet) replace(b *batch) (done int, err error) {
 }
 
 // fill writes the lines of a batch and reports whether there are any.
-func (o *Outlet) fill(handle *os.File, b *batch) (any bool, err error) {
+func (o *Outlet) fill(handle *os.File, b *batch) (some bool, err error) {
 	lines := append(o.lines[:0], b.codec.mark...)
 	defer func() {
 		if cap(lines) <= 4*maxBuffer {
@@ -82,14 +82,14 @@ func (o *Outlet) fill(handle *os.File, b *batch) (any bool, err error) {
 			lines = lines[:start]
 			continue
 		}
-		any = true
+		some = true
 		if len(lines) >= maxBuffer {
 			if _, err := handle.Write(lines); err != nil {
-				return any, err
+				return some, err
 			}
 			lines = lines[:0]
 		}
 	}
 	_, err = handle.Write(lines)
-	return any, err
+	return some, err
 }

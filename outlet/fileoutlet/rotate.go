@@ -78,8 +78,8 @@ func rotated(path string) ([]int, error) {
 // resolved returns path without symbolic links or, of a file that does not exist,
 // as it is.
 func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
 	}
 	return path
 }

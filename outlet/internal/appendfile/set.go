@@ -88,8 +88,8 @@ func (s *Set[S]) At(path string, truncate bool) (*File[S], error) {
 	}
 	if truncate {
 		f.emptied = true
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			s.truncated[real] = true
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			s.truncated[target] = true
 		}
 	}
 	for el := s.recent.Front(); el != nil; el = el.Next() {
@@ -105,8 +105,8 @@ func (s *Set[S]) At(path string, truncate bool) (*File[S], error) {
 
 // emptied reports whether the file at path needs no truncation any more.
 func (s *Set[S]) emptied(path string) bool {
-	real, err := filepath.EvalSymlinks(path)
-	return err != nil || s.truncated[real]
+	target, err := filepath.EvalSymlinks(path)
+	return err != nil || s.truncated[target]
 }
 
 func (s *Set[S]) openFile(path string, truncate bool) (*File[S], error) {

@@ -1,0 +1,117 @@
+package httpclient
+
+import (
+	"cmp"
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+const (
+	minSecret   = 6       // bytes of the shortest value that is looked for
+	maxSearched = 1 << 20 // bytes of a body that are searched for secrets
+	maxExcerpt  = 300     // bytes of a body that are shown
+	maxText     = 1000    // bytes of an error from elsewhere
+)
+
+// Secrets is what nobody may see of a request.
+type Secrets struct {
+	values   []string
+	replacer *strings.Replacer
+}
+
+// newSecrets collects everything in a request that nobody may see.
+func newSecrets(u *url.URL, o *Options) *Secrets {
+	s := new(Secrets)
+	if u != nil {
+		if password, ok := u.User.Password(); ok {
+			s.add(password)
+		}
+		s.add(u.User.Username(), base64.StdEncoding.EncodeToString([]byte(userinfo(u))), u.RawQuery)
+		for _, vs := range u.Query() {
+			s.add(vs...)
+		}
+	}
+	for _, vs := range o.Params {
+		s.add(vs...)
+	}
+	for _, vs := range o.Headers {
+		for _, v := range vs {
+			s.add(v)
+			if _, token, ok := strings.Cut(v, " "); ok { // "Bearer token"
+				s.add(token)
+			}
+		}
+	}
+	if a := o.Auth; a.User != "" || a.Password != "" {
+		s.add(a.User, a.Password, base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password)))
+	}
+	s.add(o.Auth.Bearer)
+	s.build()
+	return s
+}
+
+func (s *Secrets) add(values ...string) {
+	for _, v := range values {
+		s.values = append(s.values, v, url.QueryEscape(v), url.PathEscape(v))
+	}
+}
+
+func (s *Secrets) build() {
+	s.values = slices.DeleteFunc(s.values, func(v string) bool { return len(v) < minSecret })
+	// Of two that begin alike the longer one counts: a replacer prefers the earlier.
+	slices.SortFunc(s.values, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	s.values = slices.Compact(s.values)
+	pairs := make([]string, 0, 2*len(s.values))
+	for _, v := range s.values {
+		pairs = append(pairs, v, "***")
+	}
+	s.replacer = strings.NewReplacer(pairs...)
+}
+
+// with returns the secrets and one more.
+func (s *Secrets) with(value string) *Secrets {
+	more := &Secrets{values: slices.Clone(s.values)}
+	more.add(value)
+	more.build()
+	return more
+}
+
+func userinfo(u *url.URL) string {
+	password, _ := u.User.Password()
+	return u.User.Username() + ":" + password
+}
+
+// cleaned is an error whose text has been freed of secrets.
+type cleaned struct {
+	text string
+	err  error
+}
+
+func (e *cleaned) Error() string { return e.text }
+func (e *cleaned) Unwrap() error { return e.err }
+
+// Clean returns err, which comes from elsewhere, with a bounded text without
+// secrets.
+func (s *Secrets) Clean(err error) error {
+	return &cleaned{text: s.Text(err.Error(), maxText), err: err}
+}
+
+// Text returns the beginning of a text, without secrets.
+func (s *Secrets) Text(text string, most int) string {
+	return cut(s.replacer.Replace(text), most)
+}
+
+// Excerpt returns the beginning of a body, without secrets.
+func (s *Secrets) Excerpt(body []byte) string {
+	return s.Text(string(body[:min(len(body), maxSearched)]), maxExcerpt)
+}
+
+func cut(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}

@@ -1,0 +1,93 @@
+package fileoutlet_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"golang.org/x/text/encoding/unicode"
+
+	"github.com/databay-go/databay/outlet/fileoutlet"
+	"github.com/databay-go/databay/record"
+)
+
+// What is written as JSON lines is read back, line for line, in whatever encoding and
+// however it is rotated.
+func FuzzJSONLines(f *testing.F) {
+	f.Add("a", "b\n", 1.5, true, int64(0))
+	f.Add("\u2028\r\n", "<&>\x00", -1e300, false, int64(10))
+	f.Add("\xff", "\U0001D11E", 0.0, true, int64(1))
+	f.Fuzz(func(t *testing.T, a, b string, n float64, wide bool, size int64) {
+		valid := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+		want := []any{map[string]any{valid(a): n}, valid(b), nil, []any{n, valid(a + b)}}
+		file := filepath.Join(t.TempDir(), "out.jsonl")
+		opts := &fileoutlet.Options{Encode: fileoutlet.JSON, Rotate: fileoutlet.Rotate{Size: max(size, 0)}}
+		if wide {
+			opts.Encoding = unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
+		}
+		o := fileoutlet.New(file, opts)
+		for _, rs := range [][]record.Record{records(want[:2]...), records(want[2:]...)} {
+			if err := o.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := o.Push(t.Context(), rs, record.Update{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := o.Shutdown(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []any
+		for _, name := range rotated(t, file) {
+			text := read(t, name)
+			if wide {
+				var err error
+				if text, err = opts.Encoding.NewDecoder().String(text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+				var v any
+				if err := json.Unmarshal([]byte(line), &v); err != nil {
+					t.Fatalf("%v in %q", err, line)
+				}
+				got = append(got, v)
+			}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+// Whatever is in an existing file stays, and a line is added after it.
+func FuzzExistingFile(f *testing.F) {
+	for _, seed := range []string{"", "a\n", "a", "\n", "a\x00\n", "a\x00\n\x00", "\xff\xfea", "\r"} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	f.Fuzz(func(t *testing.T, existing string, wide bool) {
+		file := filepath.Join(t.TempDir(), "out.log")
+		if err := os.WriteFile(file, []byte(existing), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		opts, end := &fileoutlet.Options{}, "new\n"
+		if wide {
+			opts.Encoding, end = unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), "n\x00e\x00w\x00\n\x00"
+		}
+		push(t, started(t, file, opts), records("new")...)
+		text := read(t, file)
+		if !strings.HasPrefix(text, existing) || !strings.HasSuffix(text, end) {
+			t.Errorf("%q has become %q", existing, text)
+		}
+		if wide && len(text)%2 != 0 {
+			t.Errorf("%q has become %q, out of step", existing, text)
+		}
+		if before := strings.TrimSuffix(text, end); before != "" && !strings.HasSuffix(before, strings.TrimPrefix(end, strings.TrimSuffix(end, map[bool]string{false: "\n", true: "\n\x00"}[wide]))) {
+			t.Errorf("%q has become %q: the line before is not ended", existing, text)
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package appendfile_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/databay-go/databay/outlet/internal/appendfile"
+	"github.com/databay-go/databay/record"
+)
+
+func load(from io.ReaderAt, _ string, size int64) (string, error) {
+	text := make([]byte, size)
+	_, err := from.ReadAt(text, 0)
+	return string(text), err
+}
+
+func TestKeepAndCut(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
+	set := appendfile.NewSet("test", 0, true, load)
+	f, err := set.At(path, false)
+	require.NoError(t, err)
+	assert.Equal(t, "old", f.State)
+	require.NoError(t, f.Write([]byte(" cut")))
+	assert.EqualValues(t, 3, f.Size())
+	assert.EqualValues(t, 7, f.Length())
+	cause := errors.New("cause")
+	require.Equal(t, cause, f.Cut(cause))
+	require.NoError(t, f.Write([]byte(" kept")))
+	f.Keep("known")
+	require.Equal(t, cause, f.Cut(cause), "nothing is to be cut")
+	same, err := set.At(path, false)
+	require.NoError(t, err)
+	assert.Same(t, f, same)
+	assert.Equal(t, "known", same.State)
+	require.NoError(t, set.Close())
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "old kept", string(text))
+}
+
+// What goes wrong in syncing without a push is told once.
+func TestTrouble(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	set := appendfile.NewSet("test", 0, true, load)
+	f, err := set.At(filepath.Join(folder, "file"), false)
+	require.NoError(t, err)
+	require.NoError(t, f.Write([]byte("a")))
+	f.Keep("")
+	set.Sync()
+	require.NoError(t, f.Trouble())
+	require.NoError(t, f.Write([]byte("b")))
+	f.Keep("")
+	f.Break()
+	set.Sync()
+	require.ErrorIs(t, f.Trouble(), os.ErrClosed)
+	require.NoError(t, f.Trouble())
+	set.Sync()
+	set.Forget(f.Path())
+	require.ErrorContains(t, set.Close(), "test: closing "+f.Path())
+}
+
+func TestEach(t *testing.T) {
+	t.Parallel()
+	key := record.NewKey[string]("test.file")
+	var failures record.Failures
+	parts := appendfile.Parts{Key: key, Default: "./a/../default"}
+	all := parts.Of([]record.Record{
+		record.New(0), record.New(1, key.Of("x")), record.New(2, key.Of("")), record.New(3), record.New(4, key.Of("./x")), record.New(5, key.Of("y")),
+	}, &failures)
+	assert.Equal(t, []appendfile.Part{{Path: "default", Indices: []int{0, 3}}, {Path: "x", Indices: []int{1, 4}}, {Path: "y", Indices: []int{5}}}, all)
+	ctx, cancel := context.WithCancel(t.Context())
+	bad := errors.New("bad")
+	appendfile.Each(ctx, all, &failures, func(p appendfile.Part) (int, error) {
+		if p.Path == "x" {
+			cancel()
+			return 1, bad
+		}
+		return len(p.Indices), nil
+	})
+	p := record.AsPartial(failures.Err())
+	assert.Equal(t, []int{2, 4, 5}, p.Indices())
+	require.ErrorIs(t, p.Failed[4], bad)
+	require.ErrorIs(t, p.Failed[5], context.Canceled)
+}
