@@ -11,7 +11,8 @@
 //
 //   - [Starter], [Shutdowner]: it opens and closes something.
 //   - [Validator]: it knows mistakes in its own configuration.
-//   - [fmt.Stringer]: it has a name, for logs, errors and stored positions.
+//   - [fmt.Stringer]: it has a name, for logs, errors and stored positions. A name
+//     is never empty, stays the same, and shows no password.
 //   - [Positioner] with [Seeker]: it goes on after a restart where delivery
 //     ended. It needs a name, unique in its link, and belongs to one link.
 //   - [Positioner] with [Committer]: a broker keeps the position.

@@ -12,7 +12,9 @@ import (
 // A link never calls an inlet concurrently with itself. An inlet given to several
 // links is called by them side by side and must be safe for that.
 //
-// The context ends when the pull is to be given up; Pull returns soon after. The
+// The context ends when the pull is to be given up; Pull returns soon after, with
+// the context's error or cause, wrapped or not. It ends with the call, so nothing
+// may depend on it later. A Pull after a Shutdown may fail; it does not panic. The
 // records returned, the slice and the payloads, belong to the caller from then
 // on. No records and no error means that there is nothing at present. Records
 // returned together with an error are delivered.
@@ -26,7 +28,8 @@ type Inlet interface {
 // Starter is an inlet that has something to open. Start is called before the
 // first Pull; its context is for starting only. An inlet whose Start failed is
 // not shut down. After a Shutdown it may be started again. An inlet given to
-// several links is started once, before the first of them pulls.
+// several links is started once, before the first of them pulls. A Start that fails
+// leaves nothing behind, no goroutine either.
 type Starter interface {
 	Start(ctx context.Context) error
 }
@@ -49,7 +52,8 @@ type Validator interface {
 // Position returns where it stands: everything pulled so far is before it,
 // everything pulled later after it. It is called after every Pull and never
 // concurrently with one. The bytes are opaque to the link, which keeps them in its
-// store; neither side changes them. Nil means the beginning.
+// store; neither side changes them. Nil means the beginning. A Pull that returns an
+// error and no records leaves the position where it was.
 type Positioner interface {
 	Position() []byte
 }
@@ -65,7 +69,8 @@ type Seeker interface {
 // Committer is a [Positioner] that wants to know what has been delivered, a
 // broker for instance. Commit is called after the link's store has taken the
 // position; everything up to it has been delivered. If it fails it is called
-// again with the next commit. It may be called concurrently with Pull.
+// again with the next commit, and may be told one position twice. It may be called
+// concurrently with Pull.
 type Committer interface {
 	Commit(ctx context.Context, position []byte) error
 }

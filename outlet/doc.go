@@ -11,7 +11,8 @@
 //
 //   - [Starter], [Shutdowner]: it opens and closes something.
 //   - [Validator]: it knows mistakes in its own configuration.
-//   - [fmt.Stringer]: it has a name, for logs, errors and lanes.
+//   - [fmt.Stringer]: it has a name, for logs, errors and lanes. A name is never
+//     empty, stays the same, and shows no password.
 //
 // These are looked for through decorators too. Claims about data are not; a
 // decorator makes its own or has none:

@@ -21,7 +21,9 @@ import (
 // Nil means that all records are accepted. A [*record.Partial] names those that
 // are not; the rest is accepted. Any other error, or a panic, means that none is.
 // What is not accepted is offered again. [record.Permanent] and
-// [record.RetryAfter] say more about a cause.
+// [record.RetryAfter] say more about a cause. A record whose payload it cannot
+// write, a nil one too, fails alone, marked Permanent. A push of no records is no
+// mistake. A Push after a Shutdown is an error unless it writes; it does not panic.
 //
 // Use [github.com/databay-go/databay/testkit.TestOutlet] to check an
 // implementation.
@@ -32,7 +34,8 @@ type Outlet interface {
 // Starter is an outlet that has something to open. Start is called before the
 // first Push; its context is for starting only. An outlet whose Start failed is
 // not shut down. After a Shutdown it may be started again. An outlet given to
-// several links is started once, before the first of them pulls.
+// several links is started once, before the first of them pulls. A Start that fails
+// leaves nothing behind, no goroutine either.
 type Starter interface {
 	Start(ctx context.Context) error
 }

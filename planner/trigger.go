@@ -15,7 +15,7 @@ type Trigger interface {
 	// s.Next of the instant it called at or of the present, whichever is later:
 	// a trigger that is late calls once, and does not make up for the rest. An
 	// instant that has passed is due at once, and the zero time ends the
-	// schedule. Add is possible before and after Start; after Stop it is an
+	// schedule; so does a panic of s, and the others go on. Add is possible before and after Start; after Stop it is an
 	// error, and so is an id that is in use.
 	Add(id string, s schedule.Schedule, after time.Time) error
 

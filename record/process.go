@@ -22,6 +22,9 @@ import (
 // all records count as failed. Failed records are given to the processor again,
 // before any others.
 //
+// Records that come out have the ID of one that went in, or an extension of it,
+// and no two have the same; they keep its metadata and inlet.
+//
 // A processor that keeps records until a later call is a [Holder]. One that keeps
 // them and is none is counted as having filtered them, and loses them in a
 // crash.
@@ -47,7 +50,7 @@ type Holder interface {
 	Holding() Holding
 
 	// Flush makes the next Process, perhaps of no records, release everything.
-	// It does nothing else.
+	// It does nothing else, and is done with that call also if nothing is held.
 	Flush()
 }
 
@@ -62,7 +65,8 @@ type Holding struct {
 	// on disk it is 0.
 	Span int
 
-	// Wake is when it wants to be called with no records. Zero is never.
+	// Wake is when it wants to be called with no records: later than the call that
+	// has just returned. Zero is never, as when nothing is held.
 	Wake time.Time
 }
 
