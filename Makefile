@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help test race lint bench fuzz cover ci quickstart
+.PHONY: help test race lint bench bench-against fuzz cover ci
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 test: ## run all tests; no server, no network
 	go test ./...
@@ -18,6 +18,9 @@ lint: ## vet, staticcheck and golangci-lint
 bench: ## compare with hand-written loops; fails below 0.8 of a goal
 	go run ./internal/bench
 
+bench-against: ## compare with another commit: make bench-against REF=v1.0.0
+	go run ./internal/bench/against -ref $(REF)
+
 fuzz: ## run every fuzz test for half a minute
 	@go list -f '{{.Dir}}' ./... | while read -r d; do \
 		grep -ho '^func Fuzz[A-Za-z0-9_]*' "$$d"/*_test.go 2>/dev/null | sed 's/func //' | while read -r f; do \
@@ -31,6 +34,3 @@ cover: ## write and summarise the coverage of all packages by all tests
 
 ci: ## what CI runs
 	.ci/run
-
-quickstart: ## run the main example for ten seconds
-	go run ./examples/quickstart -for 10s
