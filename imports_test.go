@@ -96,10 +96,10 @@ func TestImports(t *testing.T) {
 				assert.Failf(t, "testkit outside of tests", "%s imports testkit", name)
 			case isCore:
 				assert.Truef(t, ours && slices.Contains(may, own), "%s, of the core, imports %s", name, imp)
-			case ours && (name == "testkit" || strings.HasPrefix(name, "planner/internal/") || name == "internal/bench"):
+			case ours && (name == "testkit" || strings.HasPrefix(name, "planner/internal/")):
 				_, ok := core[own]
 				assert.Truef(t, ok, "%s imports %s, which is not of the core", name, imp)
-			case strings.HasPrefix(name, "examples/"):
+			case strings.HasPrefix(name, "examples/") || name == "internal/bench": // programs
 			case allowed[name] != nil:
 				if ours {
 					imp = own

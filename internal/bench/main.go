@@ -1,5 +1,5 @@
-// Command bench measures the core against hand-written Go of the same shape, in
-// one process and round by round, and prints one line a figure:
+// Command bench measures the core and its connectors against hand-written Go of the
+// same shape, in one process and round by round, and prints one line a figure:
 //
 //	NAME ratio R goal G
 //
@@ -15,6 +15,9 @@
 //	W2-struct    the same with structs; by hand: a slice of structs, cloned for each outlet
 //	W3           10,000 links at 1 s on the ticker planner, in processes of their own; by hand: a heap
 //	             and one goroutine a transfer. 5 rounds of 6 s a side
+//	W4-csv       JSON arrays of 100 objects from a local HTTP server into a CSV file, back to back; by
+//	             hand: one connection, one open file, a flush a push
+//	W4-jsonl     the same into a file of JSON lines
 //	W5           a buffer of 10,000 maps, pulls of 100, a read-only outlet; by hand: a deep copy
 //	W6           50 inlets of 20 ms in one link; the ideal is 20 ms a transfer
 package main
@@ -68,6 +71,8 @@ var workloads = []struct {
 	{"W2-readonly", runW2ReadOnly},
 	{"W2-struct", runW2Struct},
 	{"W3", runW3},
+	{"W4-csv", runW4CSV},
+	{"W4-jsonl", runW4JSONLines},
 	{"W5", runW5},
 	{"W6", runW6},
 }
