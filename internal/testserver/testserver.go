@@ -44,8 +44,8 @@ type Server struct {
 	done chan struct{}
 }
 
-// Start starts cmd and returns once ready returns nil, which it is asked for a
-// minute at most. The process is killed when the test ends. Its output is part of
+// Start starts cmd and returns once ready returns nil, which it is asked for
+// three minutes at most. The process is killed when the test ends. Its output is part of
 // the failure when it does not come up. Cmd's Stdout and Stderr must be nil.
 func Start(t testing.TB, cmd *exec.Cmd, ready func(context.Context) error) *Server {
 	t.Helper()
@@ -59,7 +59,7 @@ func Start(t testing.TB, cmd *exec.Cmd, ready func(context.Context) error) *Serv
 		_ = cmd.Wait() // how a killed process ends is no news
 	}()
 	t.Cleanup(s.Kill)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	for {
 		err := ready(ctx)
@@ -70,7 +70,7 @@ func Start(t testing.TB, cmd *exec.Cmd, ready func(context.Context) error) *Serv
 		case <-s.done:
 			t.Fatalf("%s ended before it was ready (%v):\n%s", cmd.Path, err, s.out.String())
 		case <-ctx.Done():
-			t.Fatalf("%s was not ready within a minute (%v):\n%s", cmd.Path, err, s.out.String())
+			t.Fatalf("%s was not ready within three minutes (%v):\n%s", cmd.Path, err, s.out.String())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
