@@ -34,6 +34,7 @@ var core = map[string][]string{
 // allowed is what packages outside of the core may import besides the standard
 // library: modules, and packages of ours.
 var allowed = map[string][]string{
+	"inlet/fileinlet":   {"record", "inlet", "golang.org/x/text"}, // encodings
 	"inlet/httpinlet":   {"record", "state", "inlet", "internal/httpclient", "github.com/go-resty/resty/v2"},
 	"inlet/stdininlet":  {"record", "state", "inlet"},
 	"outlet/csvoutlet":  {"record", "state", "outlet", "outlet/internal/appendfile"},
