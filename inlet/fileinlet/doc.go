@@ -29,9 +29,17 @@
 // Old files are looked for in the folder of the file, after a restart also. Those
 // in between are known by a number or a date added to the name (app.log.1,
 // app.log-20240131, app-2024-01-31.log), and taken in the order in which they
-// were last written. Compressed ones are not read. A file that is truncated, and
-// written again up to where it has been read with the same 1 KiB before that, looks
-// like one that was not.
+// were last written; of those written at the same time, in that of their names.
+// Compressed ones are not read: let the newest ones stay as they are until they
+// have been read (logrotate: delaycompress).
+//
+// No reader sees everything, whatever is done to a file. What a program writes
+// between the copying and the truncation is lost by who copies; a file that is
+// removed while the inlet is not started, before it was read, is lost; and one that
+// is truncated, and written again up to where it has been read with the same 1 KiB
+// before that, looks like one that was not. A rotated file that was written in the
+// last two seconds, and with whose content the file of the path begins, may be a copy
+// that is not finished: the inlet waits until it is known.
 //
 // # Positions
 //
