@@ -286,11 +286,19 @@ func TestOnLost(t *testing.T) {
 // A file of which nothing was read yet is known to have been emptied by its copies.
 func TestCopiedUnread(t *testing.T) {
 	t.Parallel()
-	for _, restarted := range []bool{false, true} {
-		for name, begin := range map[string]string{"empty": "", "unfinished": "a"} {
+	for name, test := range map[string]struct {
+		begin, rest string
+		want        []any
+	}{
+		"empty":             {"", "c\n", list("b", "c", "d")},
+		"empty again":       {"", "", list("b", "d")},
+		"unfinished":        {"a", "c\n", list("ab", "c", "d")},
+		"unfinished, empty": {"a", "", list("ab", "d")},
+	} {
+		for _, restarted := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, restarted), func(t *testing.T) {
 				t.Parallel()
-				path := file(t, begin)
+				path := file(t, test.begin)
 				write(t, path+".9", "old\n")
 				age(t, path+".9", 100)
 				opts := &fileinlet.Options{OnLost: func(context.Context, *fileinlet.LostError) error { return errStop }}
@@ -300,13 +308,13 @@ func TestCopiedUnread(t *testing.T) {
 				time.Sleep(20 * time.Millisecond) // what is written at the same time is of before
 				appendTo(t, path, "b\n")
 				copytruncate(t, path, path+".2")
-				appendTo(t, path, "c\n")
+				appendTo(t, path, test.rest)
 				rename(t, path, path+".1")
 				write(t, path, "d\n")
 				if restarted {
 					in = resumed(t, path, opts, position)
 				}
-				assert.Equal(t, list(begin+"b", "c", "d"), pull(t, in))
+				assert.Equal(t, test.want, pull(t, in))
 			})
 		}
 	}

@@ -212,7 +212,9 @@ func (in *Inlet) newer(ctx context.Context, c *cursor) (*sibling, error) {
 		if own.info, err = c.file.Stat(); err != nil {
 			return nil, err
 		}
-		modified = own.info.ModTime().UnixNano()
+		if c.end() > 0 { // else it may have been emptied since then, and its copies are newer
+			modified = own.info.ModTime().UnixNano()
+		}
 	}
 	var found *sibling
 	for _, s := range siblings {
