@@ -40,9 +40,16 @@ var allowed = map[string][]string{
 	"outlet/csvoutlet":  {"record", "state", "outlet", "outlet/internal/appendfile"},
 	"outlet/fileoutlet": {"record", "state", "outlet", "outlet/internal/appendfile", "golang.org/x/text"},
 
+	"inlet/kafkainlet":   {"record", "state", "inlet", "internal/kafkaclient", "github.com/twmb/franz-go/pkg/kgo", "github.com/twmb/franz-go/pkg/kerr", "github.com/twmb/franz-go/pkg/kmsg"},
+	"outlet/kafkaoutlet": {"record", "state", "outlet", "internal/kafkaclient", "github.com/twmb/franz-go/pkg/kgo", "github.com/twmb/franz-go/pkg/kerr"},
+
 	"outlet/httpoutlet": {"record", "state", "outlet", "internal/httpclient", "github.com/go-resty/resty/v2"},
 
 	"internal/httpclient": {"github.com/go-resty/resty/v2"}, // what the HTTP nodes share
+
+	"internal/kafkaclient": { // what the Kafka nodes share; kfake is for tests
+		"github.com/twmb/franz-go/pkg/kgo", "github.com/twmb/franz-go/pkg/kerr", "github.com/twmb/franz-go/pkg/kmsg", "github.com/twmb/franz-go/pkg/sasl",
+	},
 
 	"internal/testserver":        nil,        // real servers, for tests alone
 	"outlet/internal/appendfile": {"record"}, // files that csvoutlet and fileoutlet append to
@@ -167,7 +174,7 @@ func TestPruning(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	require.NoError(t, err)
-	for _, dependency := range []string{"gocron", "resty", "mongo", "testify"} {
+	for _, dependency := range []string{"gocron", "resty", "mongo", "franz-go", "testify"} {
 		assert.NotContains(t, string(mod), dependency)
 	}
 }

@@ -1,0 +1,155 @@
+package kafkainlet
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/databay-go/databay/internal/kafkaclient"
+)
+
+// member is a member of a group, from a Start to a Shutdown.
+//
+// The client calls back when partitions come and go. It does not do so between a poll
+// that has returned records and AllowRebalance: then pull notes what it was given.
+type member struct {
+	kafka  *kafkaclient.Client
+	client *kgo.Client
+	opts   Options
+
+	joined context.Context // ends when the group has accepted the member
+	accept context.CancelFunc
+
+	committing sync.Mutex // held by commit; partitions go when it is free
+
+	mu      sync.Mutex
+	parts   map[place]*part
+	read    []byte    // the position, or nil: it has changed
+	fetched []fetched // and not yet returned
+}
+
+// place names a partition.
+type place struct {
+	topic     string
+	partition int32
+}
+
+// part is a partition that this member has. Whoever has it again has another one.
+type part struct {
+	place
+	token     string // names it, in positions too
+	next      int64  // the offset to be read next; -1: not known
+	epoch     int32  // of the record before
+	committed int64  // the offset committed last; -1: not known
+	gone      bool   // it was taken away
+	stuck     error  // what the client can never read
+}
+
+// fetched is a record that was fetched, and where from.
+type fetched struct {
+	*kgo.Record
+	part *part
+}
+
+// consumes returns the options of the client that make it a member.
+func (in *Inlet) consumes() []kgo.Opt {
+	opts := []kgo.Opt{
+		kgo.ConsumerGroup(in.group),
+		kgo.ConsumeTopics(in.topics...),
+		kgo.ConsumeStartOffset(in.opts.Start.offset()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.DisableAutoCommit(),
+	}
+	if in.opts.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(in.opts.InstanceID))
+	}
+	return opts
+}
+
+// join begins to be a member.
+func (in *Inlet) join() (*member, error) {
+	m := &member{kafka: in.kafka, opts: in.opts, parts: make(map[place]*part)}
+	m.joined, m.accept = context.WithCancel(context.Background())
+	client, err := in.kafka.Open(append(in.consumes(),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.assigned(ps) }),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.revoked(ps) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.revoked(ps) }),
+		kgo.AdjustFetchOffsetsFn(func(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+			m.resumes(offsets)
+			return offsets, nil
+		}),
+	)...)
+	if err != nil {
+		m.accept()
+		return nil, err
+	}
+	m.client = client
+	return m, nil
+}
+
+// leave ends the membership.
+func (m *member) leave(ctx context.Context) error {
+	defer m.accept()
+	m.client.AllowRebalance()
+	err := m.client.LeaveGroupContext(ctx)
+	m.client.Close()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("kafkainlet: cannot leave the group, which has to find out by itself: %w", kafkaclient.Ended(ctx))
+	}
+	return fmt.Errorf("kafkainlet: cannot leave the group, which has to find out by itself: %w", m.kafka.Clean(err))
+}
+
+// assigned is called with partitions that this member has from now on.
+func (m *member) assigned(topics map[string][]int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for topic, partitions := range topics {
+		for _, partition := range partitions {
+			at := place{topic, partition}
+			m.parts[at] = &part{place: at, token: fmt.Sprintf("%016x", rand.Uint64()), next: -1, committed: -1}
+		}
+	}
+	m.read = nil
+	m.accept()
+}
+
+// revoked is called with partitions that this member has no longer. The next owner
+// begins after it has returned, and with what is committed then.
+func (m *member) revoked(topics map[string][]int32) {
+	m.committing.Lock()
+	defer m.committing.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for topic, partitions := range topics {
+		for _, partition := range partitions {
+			at := place{topic, partition}
+			if p := m.parts[at]; p != nil {
+				p.gone = true
+				delete(m.parts, at)
+			}
+		}
+	}
+	m.read = nil
+}
+
+// resumes is called with the offsets that partitions begin with, before anything is
+// fetched. Those that the group has not committed are negative.
+func (m *member) resumes(offsets map[string]map[int32]kgo.Offset) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for topic, partitions := range offsets {
+		for partition, o := range partitions {
+			if p := m.parts[place{topic, partition}]; p != nil {
+				p.committed = max(o.EpochOffset().Offset, -1)
+			}
+		}
+	}
+}
