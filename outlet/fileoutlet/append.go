@@ -14,9 +14,10 @@ import (
 
 // contents is what is known of a file.
 type contents struct {
-	tail  string    // its last bytes
-	codec *codec    // nil: it is not written to yet
-	wrote time.Time // when, last; zero: not by this outlet
+	tail   string    // its last bytes
+	codec  *codec    // nil: it is not written to yet
+	wrote  time.Time // when, last; zero: not by this outlet
+	recent *recent   // nil: not known, or the outlet is not idempotent
 }
 
 // maxTail is how many bytes a line end has, or more.
@@ -60,6 +61,7 @@ func (o *Outlet) append(b *batch) (done int, err error) {
 	ended := false
 	defer func() {
 		if !ended {
+			a.f.State.recent = nil
 			_ = a.f.Cut(errors.New("the goroutine has ended"))
 		}
 		if cap(a.lines) <= 4*maxBuffer {
@@ -69,12 +71,18 @@ func (o *Outlet) append(b *batch) (done int, err error) {
 	done, err = a.run()
 	ended = true
 	if err != nil {
+		a.f.State.recent = nil // it has IDs of lines that are cut off
 		err = a.f.Cut(err)
 	}
 	return done, err
 }
 
 func (a *appending) run() (done int, err error) {
+	if a.o.opts.Idempotent {
+		if err := a.recall(); err != nil {
+			return 0, fmt.Errorf("%s: reading back what was written: %w", a.Path, err)
+		}
+	}
 	rotate := &a.o.opts.Rotate
 	if a.old(rotate.Every) {
 		if err := a.next(); err != nil {
@@ -83,7 +91,10 @@ func (a *appending) run() (done int, err error) {
 	}
 	a.begin()
 	for n, i := range a.Indices {
-		if a.failures.Has(i) {
+		if a.failures.Has(i) || a.has(a.records[i]) {
+			if !a.any {
+				done = n + 1 // nothing before it is to be written
+			}
 			continue
 		}
 		start := len(a.lines)
@@ -108,6 +119,9 @@ func (a *appending) run() (done int, err error) {
 			a.lines = append(a.lines, line...)
 		}
 		a.any = true
+		if known := a.f.State.recent; known != nil {
+			known.add(a.records[i].ID())
+		}
 		if len(a.lines) >= maxBuffer {
 			if err := a.write(); err != nil {
 				return done, err
@@ -118,6 +132,12 @@ func (a *appending) run() (done int, err error) {
 		return done, err
 	}
 	return len(a.Indices), nil
+}
+
+// has reports whether the line of r was written before, as far as is known.
+func (a *appending) has(r record.Record) bool {
+	known := a.f.State.recent
+	return known != nil && known.has(r.ID())
 }
 
 // old reports whether the file was written to before the time in which it is now.
@@ -162,19 +182,21 @@ func (a *appending) keep() error {
 			}
 		}
 	}
-	a.f.Keep(contents{tail: a.codec.newline, codec: a.codec, wrote: a.now})
+	a.f.Keep(contents{tail: a.codec.newline, codec: a.codec, wrote: a.now, recent: a.f.State.recent})
 	a.any = false
 	return nil
 }
 
 // next rotates the file, and goes on with a new one.
 func (a *appending) next() error {
+	known := a.f.State.recent
 	if err := a.o.rotate(a.f); err != nil {
 		return fmt.Errorf("cannot rotate %s: %w", a.Path, err)
 	}
 	f, err := a.o.files.At(a.Path, a.truncate)
 	if err == nil {
 		a.f = f
+		a.f.State.recent = known
 	}
 	return err
 }

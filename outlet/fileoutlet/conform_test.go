@@ -18,6 +18,7 @@ import (
 func TestConforms(t *testing.T) {
 	t.Parallel()
 	text := func(i int) record.Record { return record.New("line " + strconv.Itoa(i)) }
+	withID := func(i int) record.Record { return text(i).WithID(strconv.Itoa(i)) }
 	plain := func(t *testing.T, file string) (all []record.Record) {
 		for _, line := range lines(t, file) {
 			all = append(all, record.New(line))
@@ -62,6 +63,16 @@ func TestConforms(t *testing.T) {
 			func(t *testing.T, file string) (all []record.Record) {
 				for _, f := range rotated(t, file) {
 					all = append(all, plain(t, f)...)
+				}
+				return all
+			}, nil},
+		"idempotent": {&fileoutlet.Options{Idempotent: true, Rotate: fileoutlet.Rotate{Size: 50}}, withID,
+			func(t *testing.T, file string) (all []record.Record) {
+				for _, f := range rotated(t, file) {
+					for _, line := range lines(t, f) {
+						id, text, _ := strings.Cut(line, "\t")
+						all = append(all, record.New(text).WithID(id))
+					}
 				}
 				return all
 			}, nil},

@@ -40,7 +40,22 @@
 // push are written or, as far as the operating system lets it be undone, none; where
 // a push is spread over several files by a rotation, that holds for each of them, and
 // what did not come to be written is at the end. What failed is named by a
-// [record.Partial]. A line that is offered again after a crash is written again.
+// [record.Partial]. A line that is offered again after a crash is written again,
+// unless the outlet is idempotent.
+//
+// # Idempotence
+//
+// With Options.Idempotent a record is written once, however often it is offered, also
+// when the process was killed in between: records are known by their IDs. Each line
+// has the ID of its record: before the text and a tab, or, with Options.IDOf, where
+// Encode puts it, as [JSONWithID] does. When a file is opened, its last lines and
+// those of the files it was renamed to are read back, as many as Options.Window. The
+// file alone is what counts, there is nothing beside it.
+//
+// An unfinished last line is cut off, whoever wrote it: its record was not accepted and
+// is offered again. A record without ID, with a text of several lines, or with an ID
+// that is not found again in its line, fails for good. What was removed of the file, by
+// Rotate.Keep too, or stands before the window, is not known any more.
 //
 // A file belongs to one outlet at a time. Links may share an outlet.
 package fileoutlet

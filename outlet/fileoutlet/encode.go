@@ -159,12 +159,20 @@ func (o *Outlet) line(dst []byte, r record.Record, c *codec) (out []byte, err er
 			out, err = dst, fmt.Errorf("encoding the record panicked: %v", p)
 		}
 	}()
+	if o.opts.Idempotent && r.ID() == "" {
+		return dst, errors.New("the record has no ID, want one in an idempotent outlet")
+	}
 	text, err := o.opts.Encode(o.scratch[:0], r)
 	if err != nil {
 		return dst, err
 	}
 	if n := len(text); n > cap(o.scratch) && n < maxBuffer {
 		o.scratch = make([]byte, 0, 2*n)
+	}
+	if o.opts.Idempotent {
+		if dst, err = o.withID(dst, text, r.ID()); err != nil {
+			return dst, err
+		}
 	}
 	return c.append(dst, text)
 }

@@ -79,6 +79,26 @@ func ExampleRotate() {
 	// events.log.000002: "three\n"
 }
 
+// A record that is offered again is not written again, also by another process. Here
+// the first one was killed while it wrote the second line.
+func ExampleOptions_idempotent() {
+	dir := folder()
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "orders.jsonl")
+	if err := os.WriteFile(path, []byte(`{"id":"7","payload":"one"}`+"\n"+`{"id":"8","pay`), 0o600); err != nil {
+		fmt.Println(err)
+		return
+	}
+	o := fileoutlet.New(path, &fileoutlet.Options{Idempotent: true, Encode: fileoutlet.JSONWithID, IDOf: fileoutlet.IDInJSON})
+	writeExample(o, record.New("one").WithID("7"), record.New("two").WithID("8"))
+	b, err := os.ReadFile(path)
+	fmt.Printf("%s%v", b, err)
+	// Output:
+	// {"id":"7","payload":"one"}
+	// {"id":"8","payload":"two"}
+	// <nil>
+}
+
 // With Replace the file is what the last push brought.
 func ExampleOptions_replace() {
 	dir := folder()

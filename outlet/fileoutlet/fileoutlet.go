@@ -38,6 +38,8 @@ type Outlet struct {
 	path string
 	opts Options
 
+	tabbed bool // lines begin with the ID and a tab
+
 	starting sync.Mutex // held by Start and Shutdown
 	syncer   *syncer    // nil: none
 
@@ -61,7 +63,11 @@ var (
 // New returns an outlet that appends to the file at path those records that name no
 // [File]. The options may be nil. Mistakes are what Validate reports.
 func New(path string, opts *Options) *Outlet {
-	return &Outlet{path: path, opts: opts.resolve()}
+	o := &Outlet{path: path, opts: opts.resolve()}
+	if o.opts.Idempotent && o.opts.IDOf == nil {
+		o.tabbed, o.opts.IDOf = true, idBeforeTab
+	}
+	return o
 }
 
 // String returns "fileoutlet(path)".
@@ -212,10 +218,16 @@ func (o *Outlet) wishes(r record.Record, fallback *codec) (c *codec, truncate bo
 		if c, err = o.codecOf(e); err != nil {
 			return nil, false, fmt.Errorf("metadata %s: %w", Encoding.Name(), err)
 		}
+		if o.opts.Idempotent && c != fallback {
+			return nil, false, fmt.Errorf("metadata %s is %s, want none in an idempotent outlet", Encoding.Name(), c.name)
+		}
 	}
 	if v, ok := r.Metadata.Get(Truncate.Name()); ok {
 		if truncate, ok = v.(bool); !ok {
 			return nil, false, fmt.Errorf("metadata %s is a %T, want true or false", Truncate.Name(), v)
+		}
+		if truncate && o.opts.Idempotent {
+			return nil, false, fmt.Errorf("metadata %s is true, want false in an idempotent outlet", Truncate.Name())
 		}
 	}
 	return c, truncate, nil

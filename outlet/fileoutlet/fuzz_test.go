@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +89,54 @@ func FuzzExistingFile(f *testing.F) {
 		}
 		if before := strings.TrimSuffix(text, end); before != "" && !strings.HasSuffix(before, strings.TrimPrefix(end, strings.TrimSuffix(end, map[bool]string{false: "\n", true: "\n\x00"}[wide]))) {
 			t.Errorf("%q has become %q: the line before is not ended", existing, text)
+		}
+	})
+}
+
+// Whatever is in the file, its finished lines stay, and records that they have are not
+// written again.
+func FuzzIdempotent(f *testing.F) {
+	f.Add("a\tpa\nb\tp", uint8(2), int64(0))
+	f.Add("\n\t\n\xff\tx\r\n", uint8(0), int64(5))
+	f.Add("c\n", uint8(1), int64(1))
+	f.Fuzz(func(t *testing.T, before string, window uint8, size int64) {
+		file := filepath.Join(t.TempDir(), "out.log")
+		write(t, file, before)
+		kept := before[:strings.LastIndexByte(before, '\n')+1]
+		known := strings.Split(kept, "\n")
+		known = known[:len(known)-1]
+		if most := int(window); most > 0 && len(known) > most {
+			known = known[len(known)-most:]
+		}
+		want := kept
+		for _, id := range []string{"a", "b", "c"} {
+			if !slices.ContainsFunc(known, func(line string) bool { return strings.HasPrefix(line, id+"\t") }) {
+				want += id + "\tp" + id + "\n"
+			}
+			// Those written now are known too, and take the place of others.
+			known = append(known, id+"\t")
+			if most := int(window); most > 0 && len(known) > most {
+				return // which of them are known is another matter
+			}
+		}
+		o := fileoutlet.New(file, &fileoutlet.Options{Idempotent: true, Window: int(window), Rotate: fileoutlet.Rotate{Size: max(size, 0)}})
+		for range 2 {
+			if err := o.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := o.Push(t.Context(), identified("a", "b", "c"), record.Update{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := o.Shutdown(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got strings.Builder
+		for _, name := range rotated(t, file) {
+			got.WriteString(read(t, name))
+		}
+		if got.String() != want {
+			t.Errorf("%q, then a, b and c: %q, want %q", before, got.String(), want)
 		}
 	})
 }

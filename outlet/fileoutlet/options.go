@@ -31,6 +31,21 @@ type Options struct {
 	// excludes Truncate and Rotate.
 	Replace bool
 
+	// Idempotent leaves out records that were written before, also by another run of
+	// the program: see the package's page. It excludes Truncate, Replace and
+	// Encoding.
+	Idempotent bool
+
+	// IDOf returns the ID that Encode has put into a line, which comes without its
+	// end, or "" if there is none: for [JSONWithID], [IDInJSON]. It must not keep the
+	// line. If nil, an idempotent outlet begins each line with the ID and a tab.
+	IDOf func(line []byte) string
+
+	// Window is how many records, those written last to a file, an idempotent outlet
+	// knows. It has to be more than may be offered again: more than a link has
+	// uncommitted at a time. If 0, 100,000.
+	Window int
+
 	// Rotate says when a file is renamed and a new one begun. If zero, never.
 	Rotate Rotate
 
@@ -94,10 +109,11 @@ func (s Sync) String() string {
 const (
 	defaultMaxOpen   = 64
 	defaultSyncEvery = time.Second
+	defaultWindow    = 100_000
 )
 
-// resolve returns a copy with the defaults filled in, but for SyncEvery, which is
-// a mistake without SyncInterval.
+// resolve returns a copy with the defaults filled in, but for those that are a
+// mistake without another option.
 func (o *Options) resolve() Options {
 	if o == nil {
 		o = &Options{}
@@ -125,6 +141,7 @@ func (o *Options) validate() error {
 	if o.Replace && o.Rotate != (Rotate{}) {
 		wrong("Rotate is %+v, want none together with Replace, which makes the file anew with every push", o.Rotate)
 	}
+	errs = append(errs, o.validateIdempotent()...)
 	if o.Rotate.Size < 0 {
 		wrong("Rotate.Size is %d, want more than 0 bytes, or 0 for any number", o.Rotate.Size)
 	}
@@ -151,4 +168,31 @@ func (o *Options) validate() error {
 		wrong("MaxOpen is %d, want more than 0, or 0 for %d, or -1 for any number", o.MaxOpen, defaultMaxOpen)
 	}
 	return errors.Join(errs...)
+}
+
+// validateIdempotent returns what is wrong with the options of idempotent outlets.
+func (o *Options) validateIdempotent() []error {
+	var errs []error
+	wrong := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("fileoutlet: "+format, args...))
+	}
+	if o.Window < 0 {
+		wrong("Window is %d, want more than 0 records, or 0 for %d", o.Window, defaultWindow)
+	}
+	if !o.Idempotent {
+		if o.Window > 0 {
+			wrong("Window is %d, want 0 unless Idempotent is true", o.Window)
+		}
+		if o.IDOf != nil {
+			wrong("IDOf is set, want nil unless Idempotent is true")
+		}
+		return errs
+	}
+	if o.Truncate || o.Replace {
+		wrong("Idempotent is true, want false together with Truncate or Replace, which remove what was written before")
+	}
+	if o.Encoding != nil {
+		wrong("Encoding is %v, want nil together with Idempotent, which reads lines back in UTF-8", o.Encoding)
+	}
+	return errs
 }

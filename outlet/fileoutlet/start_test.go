@@ -45,6 +45,12 @@ func TestValidate(t *testing.T) {
 		{"interval without sync", "a.log", &options{SyncEvery: time.Second}, []string{"SyncEvery is 1s, want 0 unless Sync is SyncInterval"}},
 		{"negative interval", "a.log", &options{Sync: fileoutlet.SyncInterval, SyncEvery: -1}, []string{"SyncEvery is -1ns, want more than 0"}},
 		{"negative bound", "a.log", &options{MaxOpen: -2}, []string{"MaxOpen is -2, want more than 0"}},
+		{"idempotent", "a.log", &options{Idempotent: true, IDOf: fileoutlet.IDInJSON, Window: 5, CRLF: true, Rotate: fileoutlet.Rotate{Size: 5}}, nil},
+		{"idempotent and truncate", "a.log", &options{Idempotent: true, Truncate: true}, []string{"Idempotent is true, want false together with Truncate or Replace"}},
+		{"idempotent and replace", "a.log", &options{Idempotent: true, Replace: true}, []string{"Idempotent is true, want false together with Truncate or Replace"}},
+		{"idempotent and encoded", "a.log", &options{Idempotent: true, Encoding: charmap.ISO8859_1}, []string{"Encoding is ISO 8859-1, want nil together with Idempotent"}},
+		{"negative window", "a.log", &options{Idempotent: true, Window: -1}, []string{"Window is -1, want more than 0 records"}},
+		{"window alone", "a.log", &options{Window: 5, IDOf: fileoutlet.IDInJSON}, []string{"Window is 5, want 0 unless Idempotent is true", "IDOf is set, want nil unless Idempotent is true"}},
 		{"all at once", "", &options{
 			Encoding: encoding.Replacement, Replace: true, Truncate: true, Rotate: fileoutlet.Rotate{Size: -1, Every: -1, Keep: -1}, Sync: 9, MaxOpen: -9,
 		}, []string{"path", "Encoding", "Truncate", "Rotate is", "Rotate.Size", "Rotate.Every", "Rotate.Keep", "Sync", "MaxOpen"}},

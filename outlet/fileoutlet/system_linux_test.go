@@ -94,6 +94,34 @@ func TestFullDiskAndRotation(t *testing.T) {
 	require.NoError(t, o.Shutdown(t.Context()))
 }
 
+// What a full disk has refused is not taken for written.
+func TestFullDiskAndIdempotent(t *testing.T) {
+	folder := small(t, 1<<20)
+	file, filler := filepath.Join(folder, "out.log"), filepath.Join(folder, "filler")
+	o := started(t, file, &fileoutlet.Options{Idempotent: true, Rotate: fileoutlet.Rotate{Size: 500_000}})
+	require.NoError(t, os.WriteFile(filler, make([]byte, 400<<10), 0o600))
+	var rs []record.Record
+	for i := range 10_000 {
+		rs = append(rs, record.New(strings.Repeat("x", 73)).WithID(fmt.Sprintf("%05d", i)))
+	}
+	for range 2 {
+		causes := failed(t, o, rs...)
+		require.ErrorIs(t, causes[9_999], syscall.ENOSPC)
+		require.NoError(t, causes[0])
+	}
+	require.NoError(t, os.Remove(filler))
+	push(t, o, rs...)
+	n := 0
+	for _, f := range rotated(t, file) {
+		for _, line := range lines(t, f) {
+			require.Equal(t, fmt.Sprintf("%05d", n), line[:5])
+			n++
+		}
+	}
+	assert.Equal(t, 10_000, n)
+	require.NoError(t, o.Shutdown(t.Context()))
+}
+
 // A part of a push that cannot be taken back at once is taken back before anything
 // else is written.
 func TestFullDiskAndNoWayBack(t *testing.T) {

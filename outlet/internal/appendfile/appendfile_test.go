@@ -47,6 +47,30 @@ func TestKeepAndCut(t *testing.T) {
 	assert.Equal(t, "old kept", string(text))
 }
 
+func TestShorten(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
+	set := appendfile.NewSet("test", 0, false, load)
+	f, err := set.At(path, false)
+	require.NoError(t, err)
+	require.NoError(t, f.Shorten(2))
+	assert.Equal(t, "o", f.State)
+	assert.EqualValues(t, 1, f.Size())
+	require.NoError(t, f.SyncAll())
+	require.NoError(t, f.Write([]byte("ne")))
+	f.Keep("one")
+	require.NoError(t, f.Shorten(3))
+	assert.Empty(t, f.State)
+	assert.Zero(t, f.Size())
+	f.Break()
+	require.ErrorIs(t, f.Shorten(0), os.ErrClosed)
+	require.ErrorIs(t, f.SyncAll(), os.ErrClosed)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Empty(t, text)
+}
+
 // What goes wrong in syncing without a push is told once.
 func TestTrouble(t *testing.T) {
 	t.Parallel()

@@ -70,6 +70,14 @@ func (f *File[S]) Cut(cause error) error {
 	return cause
 }
 
+// Shorten cuts off the last n of the bytes that are kept, and loads what is left.
+func (f *File[S]) Shorten(n int64) error {
+	if err := f.handle.Truncate(f.size - n); err != nil {
+		return err
+	}
+	return f.refresh(f.size - n)
+}
+
 // Sync has the system write what was written to the disk.
 func (f *File[S]) Sync() error {
 	if !f.dirty {
@@ -80,6 +88,12 @@ func (f *File[S]) Sync() error {
 	}
 	f.dirty = false
 	return nil
+}
+
+// SyncAll is Sync that also counts what another process may have written.
+func (f *File[S]) SyncAll() error {
+	f.dirty = true
+	return f.Sync()
 }
 
 // Trouble returns what went wrong in syncing the file by itself, once.
