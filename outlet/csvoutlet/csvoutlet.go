@@ -12,9 +12,15 @@ import (
 	"github.com/databay-go/databay/record"
 )
 
-// File is the metadata key of the path of the file that a record goes to, instead
-// of the outlet's.
-var File = record.NewKey[string]("csvoutlet.file")
+// Metadata keys of a record, which win over the outlet's path and options.
+var (
+	// File is the key of the path of the file that the record goes to.
+	File = record.NewKey[string]("csvoutlet.file")
+
+	// Truncate is the key of whether the record's file is emptied, once after a
+	// start, before the push that brings the first record that says so.
+	Truncate = record.NewKey[bool]("csvoutlet.truncate")
+)
 
 // maxBuffer is how many bytes of rows are collected before they are written.
 const maxBuffer = 256 << 10
@@ -119,7 +125,15 @@ func (o *Outlet) Push(ctx context.Context, records []record.Record, _ record.Upd
 // write appends the records of p to its file. Its error is one of all of them; then
 // the file is as it was before.
 func (o *Outlet) write(p appendfile.Part, records []record.Record, failures *record.Failures) error {
-	f, err := o.files.At(p.Path, o.opts.Truncate)
+	truncate := false
+	for _, i := range p.Indices {
+		says, err := appendfile.Flag(records[i], Truncate, o.opts.Truncate)
+		if err != nil {
+			failures.Add(i, record.Permanent(err))
+		}
+		truncate = truncate || says
+	}
+	f, err := o.files.At(p.Path, truncate)
 	if err != nil {
 		return err
 	}
@@ -131,6 +145,9 @@ func (o *Outlet) write(p appendfile.Part, records []record.Record, failures *rec
 		}
 	}()
 	for _, i := range p.Indices {
+		if failures.Has(i) {
+			continue
+		}
 		start := len(rows)
 		r, err := e.rowOf(records[i].Payload)
 		if err == nil && h == nil {

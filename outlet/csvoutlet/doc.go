@@ -28,12 +28,13 @@
 //
 // # Files
 //
-// A record with the metadata [File] goes to that file, all others to the outlet's.
-// Paths are used as they are: do not make them of text that is not trusted. Folders
-// are made as needed. A file is made when its first record comes, gets a header if
-// it is empty, and is kept open between pushes. If its last line is unfinished,
-// after a crash for instance, that is ended first. A file that was removed, replaced
-// or emptied meanwhile is begun anew.
+// A record with the metadata [File] goes to that file, all others to the outlet's;
+// one with [Truncate] may have it emptied first, once after a start. Paths are used
+// as they are: do not make them of text that is not trusted. Folders are made as
+// needed. A file is made when its first record comes, gets a header if it is empty,
+// and is kept open between pushes. If its last line is unfinished, after a crash for
+// instance, that is ended first. A file that was removed, replaced or emptied
+// meanwhile is begun anew.
 //
 // # Delivery
 //

@@ -58,6 +58,31 @@ func TestTruncate(t *testing.T) {
 	}
 }
 
+// A record may have its file emptied, once after a start.
+func TestTruncateOfARecord(t *testing.T) {
+	t.Parallel()
+	file := path(t)
+	yes, no := csvoutlet.Truncate.Of(true), csvoutlet.Truncate.Of(false)
+	for range 2 {
+		o := started(t, file, nil)
+		push(t, o, record.New(row{"a": 1}))
+		push(t, o, record.New(row{"b": 2}), record.New(row{"b": 3}, yes))
+		push(t, o, record.New(row{"b": 4}, yes))
+		require.NoError(t, o.Shutdown(t.Context()))
+		assert.Equal(t, "b\n2\n3\n4\n", read(t, file), "also while it is open")
+		write(t, file, "a\n0\n")
+	}
+	o := started(t, file, &csvoutlet.Options{Truncate: true})
+	push(t, o, record.New(row{"a": 1}, no))
+	assert.Equal(t, "a\n0\n1\n", read(t, file), "a record wins over the outlet")
+	wrong := record.NewKey[string]("csvoutlet.truncate")
+	causes := failed(t, o, record.New(row{"c": 2}, wrong.Of("yes")), record.New(row{"b": 2}))
+	require.Len(t, causes, 1)
+	require.EqualError(t, causes[0], "metadata csvoutlet.truncate is a string, want true or false")
+	assert.True(t, record.IsPermanent(causes[0]))
+	assert.Equal(t, "b\n2\n", read(t, file))
+}
+
 func TestOneFileByTwoNames(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

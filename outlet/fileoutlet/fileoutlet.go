@@ -209,7 +209,7 @@ func (o *Outlet) manner(p appendfile.Part, records []record.Record, failures *re
 
 // wishes returns what the metadata of r say about its file.
 func (o *Outlet) wishes(r record.Record, fallback *codec) (c *codec, truncate bool, err error) {
-	c, truncate = fallback, o.opts.Truncate
+	c = fallback
 	if v, ok := r.Metadata.Get(Encoding.Name()); ok {
 		e, ok := v.(encoding.Encoding)
 		if !ok {
@@ -222,13 +222,11 @@ func (o *Outlet) wishes(r record.Record, fallback *codec) (c *codec, truncate bo
 			return nil, false, fmt.Errorf("metadata %s is %s, want none in an idempotent outlet", Encoding.Name(), c.name)
 		}
 	}
-	if v, ok := r.Metadata.Get(Truncate.Name()); ok {
-		if truncate, ok = v.(bool); !ok {
-			return nil, false, fmt.Errorf("metadata %s is a %T, want true or false", Truncate.Name(), v)
-		}
-		if truncate && o.opts.Idempotent {
-			return nil, false, fmt.Errorf("metadata %s is true, want false in an idempotent outlet", Truncate.Name())
-		}
+	if truncate, err = appendfile.Flag(r, Truncate, o.opts.Truncate); err != nil {
+		return nil, false, err
+	}
+	if truncate && o.opts.Idempotent {
+		return nil, false, fmt.Errorf("metadata %s is true, want false in an idempotent outlet", Truncate.Name())
 	}
 	return c, truncate, nil
 }

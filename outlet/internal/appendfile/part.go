@@ -62,6 +62,19 @@ func (p *Parts) Of(records []record.Record, failures *record.Failures) []Part {
 	return parts
 }
 
+// Flag returns what the metadata of r say, and otherwise if they say nothing.
+func Flag(r record.Record, key record.Key[bool], otherwise bool) (bool, error) {
+	v, ok := r.Metadata.Get(key.Name())
+	if !ok {
+		return otherwise, nil
+	}
+	says, ok := v.(bool)
+	if !ok {
+		return false, fmt.Errorf("metadata %s is a %T, want true or false", key.Name(), v)
+	}
+	return says, nil
+}
+
 // Each calls write for one part after another until ctx ends. Write answers how
 // many of the part's records it is done with, and the error of the rest.
 func Each(ctx context.Context, parts []Part, failures *record.Failures, write func(Part) (int, error)) {
