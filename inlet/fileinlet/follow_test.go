@@ -145,10 +145,12 @@ func TestRotation(t *testing.T) {
 				rename(t, path, path+".2")
 				write(t, path, "b\ncd\n")
 				write(t, path+".1", "b\nc")
+				age(t, path+".1", -3600) // it is being written, however slow the test is
 			}, list("b")},
 			{"copied", func(t *testing.T, path string) {
 				appendTo(t, path, "e\n")
 				appendTo(t, path+".1", "d\ne\n")
+				age(t, path+".1", -3600)
 			}, list("cd", "e")},
 			{"truncated", func(t *testing.T, path string) { write(t, path, "") }, nil},
 			add("f\n", "f"),

@@ -189,7 +189,7 @@ func (in *Inlet) beingCopied(c *cursor) (bool, error) {
 		return false, nil
 	}
 	own, err := c.file.Stat()
-	if err != nil || time.Since(own.ModTime()).Abs() > pending {
+	if err != nil || time.Since(own.ModTime()) > pending {
 		return false, err
 	}
 	live, err := in.openCursor(in.path)
