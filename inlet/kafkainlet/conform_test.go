@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/databay-go/databay/inlet"
@@ -12,41 +11,44 @@ import (
 	"github.com/databay-go/databay/testkit"
 )
 
-// conforms tests inlets of brokers that newBrokers starts, one group for each test.
-func conforms(t *testing.T, brokers func(t *testing.T) string) {
+// conforms tests inlets of topics of two partitions that newSite makes.
+func conforms(t *testing.T, newSite func(t *testing.T) site) {
 	t.Helper()
-	decoders := map[string]kafkainlet.Decoder{"values": nil, "JSON": kafkainlet.JSON[any], "text": kafkainlet.Text}
-	for name, decode := range decoders {
+	for name, decode := range map[string]kafkainlet.Decoder{"values": nil, "JSON": kafkainlet.JSON[any]} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			known := make(map[*testing.T]string)
+			sites := make(map[*testing.T]site)
 			testkit.TestInlet(t, func(t *testing.T) inlet.Inlet {
-				if known[t] == "" {
-					known[t] = brokers(t)
-					produce(t, client(t, known[t]), 2, 0, 40)
+				at, ok := sites[t]
+				if !ok {
+					at = newSite(t)
+					sites[t] = at
+					produce(t, client(t, at), 2, 0, 40)
 				}
-				return kafkainlet.New(known[t], t.Name(), []string{topic}, &kafkainlet.Options{Decode: decode, MaxRecords: 10, MaxWait: 200 * time.Millisecond})
-			}, &testkit.InletOptions{Hung: func(t *testing.T) inlet.Inlet { return kafkainlet.New(hung(t), "g", []string{topic}, nil) }})
+				return kafkainlet.New(at.brokers, t.Name(), []string{at.topic}, &kafkainlet.Options{Decode: decode, MaxRecords: 10, MaxWait: 300 * time.Millisecond})
+			}, &testkit.InletOptions{Hung: func(t *testing.T) inlet.Inlet {
+				return kafkainlet.New(hung(t).brokers, "g", []string{"orders"}, nil)
+			}})
 		})
 	}
 }
 
 // hung returns the address of a broker that does not answer.
-func hung(t testing.TB) string {
+func hung(t testing.TB) site {
 	t.Helper()
-	c, brokers := cluster(t, 1)
+	c, at := cluster(t, 1)
 	c.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		c.SleepControl(func() { <-t.Context().Done() })
 		return nil, nil, true
 	})
-	return brokers
+	return at
 }
 
 func TestConforms(t *testing.T) {
 	t.Parallel()
-	conforms(t, func(t *testing.T) string {
-		_, brokers := cluster(t, 2, kfake.GroupMinSessionTimeout(100*time.Millisecond))
-		return brokers
+	conforms(t, func(t *testing.T) site {
+		_, at := cluster(t, 2)
+		return at
 	})
 }

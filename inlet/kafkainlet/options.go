@@ -123,8 +123,11 @@ func (o *Options) resolve() Options {
 }
 
 func (o *Options) client() kafkaclient.Options {
+	// A partition that comes to a member waits for the fetch that is under way.
+	const longFetch = 500 * time.Millisecond
 	return kafkaclient.Options{
-		User: o.User, Password: o.Password, Mechanism: o.Mechanism, TLS: o.TLS, Timeout: o.Timeout, Client: o.Client,
+		User: o.User, Password: o.Password, Mechanism: o.Mechanism, TLS: o.TLS, Timeout: o.Timeout,
+		Client: append([]kgo.Opt{kgo.FetchMaxWait(longFetch)}, o.Client...),
 	}
 }
 

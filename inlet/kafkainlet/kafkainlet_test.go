@@ -1,0 +1,341 @@
+package kafkainlet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/databay-go/databay/inlet/kafkainlet"
+	"github.com/databay-go/databay/record"
+)
+
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 3)
+	made := time.Date(2026, 3, 1, 12, 0, 0, 5e6, time.FixedZone("", 3600))
+	headers := []kgo.RecordHeader{{Key: "b", Value: []byte("1")}, {Key: "a", Value: []byte("2")}, {Key: "b", Value: nil}}
+	require.NoError(t, client(t, at).ProduceSync(t.Context(),
+		&kgo.Record{Partition: 2, Value: []byte("everything"), Key: []byte("k\xff"), Headers: headers, Timestamp: made},
+		&kgo.Record{Partition: 2, Value: []byte("plain"), Timestamp: made},
+		&kgo.Record{Partition: 2, Key: []byte{}, Timestamp: made},
+	).FirstErr())
+	rs := pullN(t, started(t, at, "g", nil), 3)
+
+	assert.Equal(t, []string{"everything", "plain", ""}, texts(rs))
+	assert.Equal(t, "orders/2/0", rs[0].ID())
+	assert.Equal(t, "orders/2/2", rs[2].ID())
+	assert.Equal(t, record.New([]byte("everything"), kafkainlet.Topic.Of("orders"), kafkainlet.Partition.Of(2), kafkainlet.Offset.Of(0),
+		kafkainlet.Timestamp.Of(made.UTC()), kafkainlet.Key.Of("k\xff"), kafkainlet.Headers.Of(headers)).WithID("orders/2/0"), rs[0])
+	for _, key := range []string{kafkainlet.Key.Name(), kafkainlet.Headers.Name()} {
+		_, ok := rs[1].Metadata.Get(key)
+		assert.False(t, ok, "%s of a record without", key)
+	}
+	assert.Nil(t, rs[2].Payload, "the value of a tombstone")
+	key, ok := kafkainlet.Key.Get(rs[2])
+	assert.True(t, ok && key == "", "a key may be empty")
+}
+
+func TestStart(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 1)
+	c := client(t, at)
+	produce(t, c, 1, 0, 3)
+	early := started(t, at, "early", nil)
+	assert.Equal(t, []string{"0", "1", "2"}, texts(pullN(t, early, 3)))
+	late := started(t, at, "late", &kafkainlet.Options{Start: kafkainlet.Latest, MaxWait: 300 * time.Millisecond})
+	assert.Empty(t, pull(t, late))
+	produce(t, c, 1, 3, 5)
+	assert.Equal(t, []string{"3", "4"}, texts(pullN(t, late, 2)))
+	require.Error(t, late.Start(t.Context()), "started twice")
+}
+
+// Offsets are committed by Commit and nothing else, as far as the position and no
+// further.
+func TestCommit(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 2)
+	c := client(t, at)
+	produce(t, c, 2, 0, 40)
+	opts := &kafkainlet.Options{MaxRecords: 5}
+	in := started(t, at, "g", opts)
+	assert.JSONEq(t, "{}", string(in.Position()))
+	var positions [][]byte
+	var first []record.Record
+	for range 4 {
+		first = append(first, pull(t, in)...)
+		positions = append(positions, in.Position())
+	}
+	assert.Empty(t, committed(t, c, "g"), "pulls commit nothing")
+
+	require.NoError(t, in.Commit(t.Context(), positions[1]))
+	want := map[int32]int64{}
+	for _, r := range first[:10] {
+		want[kafkainlet.Partition.Or(r, -1)] = kafkainlet.Offset.Or(r, -1) + 1
+	}
+	assert.Equal(t, want, committed(t, c, "g"))
+	require.NoError(t, in.Commit(t.Context(), positions[1]), "again")
+	require.NoError(t, in.Commit(t.Context(), nil))
+	require.NoError(t, in.Shutdown(t.Context()))
+	assert.Equal(t, want, committed(t, c, "g"), "a shutdown commits nothing")
+
+	require.NoError(t, in.Start(t.Context()))
+	rest := pullN(t, in, 30)
+	again := make(map[string]bool)
+	for _, r := range rest {
+		again[r.ID()] = true
+	}
+	for _, r := range first {
+		o, p := kafkainlet.Offset.Or(r, -1), kafkainlet.Partition.Or(r, -1)
+		assert.Equal(t, o >= want[p], again[r.ID()], "%s comes again unless it was committed", r.ID())
+	}
+	require.NoError(t, in.Commit(t.Context(), positions[3]), "a position of before the shutdown")
+	assert.Equal(t, want, committed(t, c, "g"), "it is not this member's")
+	for _, garbage := range []string{"x", `{"orders":[1]}`, `7`} {
+		require.ErrorContains(t, in.Commit(t.Context(), []byte(garbage)), "the position is not one of kafkainlet")
+	}
+	require.NoError(t, in.Commit(t.Context(), in.Position()))
+	assert.Equal(t, map[int32]int64{0: 20, 1: 20}, committed(t, c, "g"))
+}
+
+// A commit that the group refuses is an error, which says what it is.
+func TestCommitRefused(t *testing.T) {
+	t.Parallel()
+	codes := []struct {
+		code              int16
+		fenced, permanent bool
+	}{{22, true, false}, {25, true, false}, {82, true, true}, {27, false, false}, {30, false, false}}
+	for _, test := range codes {
+		t.Run(fmt.Sprint(test.code), func(t *testing.T) {
+			t.Parallel()
+			c, at := cluster(t, 1)
+			produce(t, client(t, at), 1, 0, 1)
+			in := started(t, at, "g", nil)
+			pullN(t, in, 1)
+			c.ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
+				resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+				for _, rt := range req.(*kmsg.OffsetCommitRequest).Topics {
+					topic := kmsg.NewOffsetCommitResponseTopic()
+					topic.Topic, topic.TopicID = rt.Topic, rt.TopicID
+					topic.Partitions = append(topic.Partitions, kmsg.OffsetCommitResponseTopicPartition{ErrorCode: test.code})
+					resp.Topics = append(resp.Topics, topic)
+				}
+				return resp, nil, true
+			})
+			err := in.Commit(t.Context(), in.Position())
+			require.Error(t, err)
+			assert.Equal(t, test.fenced, errors.Is(err, kafkainlet.ErrFenced), err)
+			assert.Equal(t, test.permanent, record.IsPermanent(err), err)
+		})
+	}
+}
+
+// A commit whose broker does not answer ends with its context, or the Timeout.
+func TestCommitHangs(t *testing.T) {
+	t.Parallel()
+	c, at := cluster(t, 1)
+	produce(t, client(t, at), 1, 0, 1)
+	in := started(t, at, "g", &kafkainlet.Options{Timeout: 5 * time.Second})
+	pullN(t, in, 1)
+	c.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		c.SleepControl(func() { <-t.Context().Done() })
+		return nil, nil, true
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, in.Commit(ctx, in.Position()), context.DeadlineExceeded)
+	ctx, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	before := time.Now()
+	_ = in.Shutdown(ctx) // it may be able to leave, or not
+	assert.Less(t, time.Since(before), 4*time.Second)
+}
+
+// MaxRecords bounds a pull, and a pull without records waits for MaxWait.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 1)
+	c := client(t, at)
+	produce(t, c, 1, 0, 10)
+	in := started(t, at, "g", &kafkainlet.Options{MaxRecords: 4, MaxWait: 50 * time.Millisecond})
+	var sizes []int
+	for n := 0; n < 10; {
+		rs := pull(t, in)
+		n += len(rs)
+		sizes = append(sizes, len(rs))
+	}
+	assert.Equal(t, []int{4, 4, 2}, sizes)
+	before := time.Now()
+	assert.Empty(t, pull(t, in))
+	assert.GreaterOrEqual(t, time.Since(before), 50*time.Millisecond)
+
+	long := started(t, at, "long", &kafkainlet.Options{MaxRecords: -1, MaxWait: time.Hour})
+	assert.Len(t, pull(t, long), 10)
+	done := make(chan []record.Record)
+	go func() {
+		rs, _ := long.Pull(t.Context(), record.Update{})
+		done <- rs
+	}()
+	produce(t, c, 1, 10, 11)
+	assert.Equal(t, []string{"10"}, texts(<-done), "it waits no longer when there is one")
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("enough")
+	time.AfterFunc(20*time.Millisecond, func() { cancel(cause) })
+	rs, err := long.Pull(ctx, record.Update{})
+	assert.Empty(t, rs)
+	require.ErrorIs(t, err, cause)
+	produce(t, c, 1, 11, 12)
+	assert.Equal(t, []string{"11"}, texts(pullN(t, long, 1)), "nothing was lost by it")
+}
+
+func TestDecode(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 1)
+	c := client(t, at)
+	for _, v := range []string{`{"n":1}`, `null`, `{"n":2}`, `{`, `{"n":3}`} {
+		require.NoError(t, c.ProduceSync(t.Context(), &kgo.Record{Value: []byte(v)}).FirstErr())
+	}
+	require.NoError(t, c.ProduceSync(t.Context(), &kgo.Record{}).FirstErr())
+	mended := false
+	in := started(t, at, "g", &kafkainlet.Options{Decode: func(r *kgo.Record) (any, error) {
+		if mended && len(r.Value) == 1 {
+			return "mended", nil
+		}
+		return kafkainlet.JSON[any](r)
+	}})
+	var rs []record.Record
+	var err error
+	for len(rs) == 0 && err == nil {
+		rs, err = in.Pull(t.Context(), record.Update{})
+	}
+	require.ErrorContains(t, err, "cannot decode orders/0/3: unexpected end of JSON input")
+	require.Len(t, rs, 2, "what is before it is there, but for the null")
+	assert.Equal(t, map[string]any{"n": 2.0}, rs[1].Payload)
+	position := in.Position()
+	for range 2 {
+		rs, err = in.Pull(t.Context(), record.Update{})
+		require.ErrorContains(t, err, "cannot decode orders/0/3")
+		assert.Empty(t, rs)
+		assert.Equal(t, position, in.Position())
+	}
+	require.NoError(t, in.Commit(t.Context(), position))
+	assert.Equal(t, map[int32]int64{0: 3}, committed(t, c, "g"), "not beyond it")
+
+	mended = true
+	rs = pull(t, in)
+	require.Len(t, rs, 3)
+	assert.Equal(t, "mended", rs[0].Payload)
+	assert.Equal(t, map[string]any{"n": 3.0}, rs[1].Payload)
+	assert.Equal(t, []byte(nil), rs[2].Payload, "a tombstone is not decoded")
+}
+
+func TestDecodePanics(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 1)
+	produce(t, client(t, at), 1, 0, 3)
+	in := started(t, at, "g", &kafkainlet.Options{Decode: func(r *kgo.Record) (any, error) {
+		if r.Offset == 1 {
+			panic("oh")
+		}
+		return string(r.Value), nil
+	}})
+	rs, err := in.Pull(t.Context(), record.Update{})
+	require.ErrorContains(t, err, "cannot decode orders/0/1: the decoder panicked: oh")
+	assert.Len(t, rs, 1)
+}
+
+// What the broker has deleted is not passed over in silence: neither what was deleted
+// while the inlet ran, nor before it started again.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 1)
+	losses(t, at)
+}
+
+func losses(t *testing.T, at site) {
+	t.Helper()
+	c := client(t, at)
+	produce(t, c, 1, 0, 10)
+	in := started(t, at, "g", &kafkainlet.Options{MaxRecords: 3})
+	require.Len(t, pull(t, in), 3)
+	require.NoError(t, in.Commit(t.Context(), in.Position()))
+	require.NoError(t, in.Shutdown(t.Context()))
+	remove(t, c, at.topic, 7)
+
+	require.NoError(t, in.Start(t.Context()))
+	rs, err := in.Pull(t.Context(), record.Update{})
+	lost, ok := errors.AsType[*kafkainlet.LostError](err)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, &kafkainlet.LostError{Topic: at.topic, Partition: 0, From: 3, To: 7}, lost)
+	assert.Contains(t, lost.Error(), at.topic+"/0: the broker has deleted the offsets 3 to 6")
+	assert.Equal(t, []string{"7", "8", "9"}, texts(rs), "what there is comes with it")
+	assert.Empty(t, pull(t, in), "it says so once")
+}
+
+// remove deletes the records before an offset.
+func remove(t testing.TB, c *kgo.Client, topic string, before int64) {
+	t.Helper()
+	req := kmsg.NewPtrDeleteRecordsRequest()
+	rt := kmsg.NewDeleteRecordsRequestTopic()
+	rt.Topic = topic
+	rp := kmsg.NewDeleteRecordsRequestTopicPartition()
+	rp.Offset = before
+	rt.Partitions = append(rt.Partitions, rp)
+	req.Topics = append(req.Topics, rt)
+	for _, shard := range c.RequestSharded(t.Context(), req) {
+		require.NoError(t, shard.Err)
+	}
+}
+
+// Records of transactions come when those are committed, and not if they are aborted.
+func TestTransactions(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 1)
+	c := client(t, at, kgo.TransactionalID("tx"))
+	for _, end := range []kgo.TransactionEndTry{kgo.TryAbort, kgo.TryCommit} {
+		require.NoError(t, c.BeginTransaction())
+		require.NoError(t, c.ProduceSync(t.Context(), kgo.StringRecord(fmt.Sprint(end))).FirstErr())
+		require.NoError(t, c.EndTransaction(t.Context(), end))
+	}
+	in := started(t, at, "g", nil)
+	assert.Equal(t, []string{fmt.Sprint(kgo.TryCommit)}, texts(pullN(t, in, 1)))
+}
+
+// A broker that is gone is an error, not a source without records.
+func TestBrokerGone(t *testing.T) {
+	t.Parallel()
+	c, at := cluster(t, 1)
+	produce(t, client(t, at), 1, 0, 1)
+	in := started(t, at, "g", &kafkainlet.Options{MaxWait: 50 * time.Millisecond, Timeout: 500 * time.Millisecond})
+	pullN(t, in, 1)
+	c.Close()
+	require.Eventually(t, func() bool {
+		_, err := in.Pull(t.Context(), record.Update{})
+		return err != nil && strings.Contains(err.Error(), "no broker can be reached")
+	}, 10*time.Second, time.Millisecond)
+	require.ErrorContains(t, in.Check(t.Context()), "no broker can be reached")
+
+	other := started(t, at, "g", &kafkainlet.Options{Timeout: 200 * time.Millisecond})
+	_, err := other.Pull(t.Context(), record.Update{})
+	require.ErrorContains(t, err, "no broker can be reached")
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 1)
+	require.NoError(t, kafkainlet.New(at.brokers, "g", []string{at.topic}, nil).Check(t.Context()))
+	err := kafkainlet.New(at.brokers, "g", []string{at.topic, "none", "no-more"}, nil).Check(t.Context())
+	require.ErrorContains(t, err, `topic "none": UNKNOWN_TOPIC_OR_PARTITION`)
+	require.ErrorContains(t, err, `topic "no-more"`)
+	assert.Empty(t, committed(t, client(t, at), "g"))
+	require.ErrorContains(t, kafkainlet.New(hung(t).brokers, "g", []string{at.topic}, &kafkainlet.Options{Timeout: 50 * time.Millisecond}).Check(t.Context()), "within 50ms, the Timeout")
+}
