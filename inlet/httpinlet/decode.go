@@ -3,12 +3,13 @@ package httpinlet
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 
 	"github.com/databay-go/databay/record"
 )
 
-// Decoder makes records of the body of a response. The body belongs to it. It is
-// called concurrently if pulls are.
+// Decoder makes records of the body of a response. The records may refer to the body,
+// which it must not change. It is called concurrently if pulls are.
 type Decoder func(body []byte) ([]record.Record, error)
 
 // JSON is a [Decoder] whose records carry Ts. Of an array every element becomes a
@@ -18,7 +19,7 @@ type Decoder func(body []byte) ([]record.Record, error)
 // As encoding/json does, it makes float64 of numbers, map[string]any of objects
 // and []any of lists where T leaves it open.
 func JSON[T any](body []byte) ([]record.Record, error) {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\uFEFF")))
+	body = trim(body)
 	switch {
 	case len(body) == 0 || string(body) == "null":
 		return nil, nil
@@ -40,6 +41,38 @@ func JSON[T any](body []byte) ([]record.Record, error) {
 	return []record.Record{record.New(value)}, nil
 }
 
+// JSONField returns a [Decoder] of what is at a field of a JSON object, as [JSON]
+// decodes it. The path is that of [Field]. There is no record if the field is missing
+// or null.
+func JSONField[T any](path string) Decoder {
+	return func(body []byte) ([]record.Record, error) {
+		value, err := at(body, path)
+		if err != nil || value == nil {
+			return nil, err
+		}
+		return JSON[T](value)
+	}
+}
+
+// JSONLines is a [Decoder] of JSON lines, whose records carry Ts. Every line that is
+// not blank becomes a record; a null is a zero T.
+func JSONLines[T any](body []byte) ([]record.Record, error) {
+	var records []record.Record
+	n := 0
+	for line := range bytes.SplitSeq(trim(body), []byte("\n")) {
+		n++
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		var value T
+		if err := json.Unmarshal(line, &value); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		records = append(records, record.New(value))
+	}
+	return records, nil
+}
+
 // Text is a [Decoder] that makes one record of the whole body, a string. There is
 // none of an empty body.
 func Text(body []byte) ([]record.Record, error) {
@@ -47,4 +80,25 @@ func Text(body []byte) ([]record.Record, error) {
 		return nil, nil
 	}
 	return []record.Record{record.New(string(body))}, nil
+}
+
+// WithID returns a [Decoder] that gives the records of decode, which carry Ts, the IDs
+// that id returns. A record whose ID is "" has none; one without a T is an error.
+func WithID[T any](decode Decoder, id func(T) string) Decoder {
+	return func(body []byte) ([]record.Record, error) {
+		records, err := decode(body)
+		for i, r := range records {
+			value, wrong := record.As[T](r)
+			if wrong != nil {
+				return nil, fmt.Errorf("record %d: %w", i, wrong)
+			}
+			records[i] = r.WithID(id(value))
+		}
+		return records, err
+	}
+}
+
+// trim returns the body without a byte order mark, and without space around it.
+func trim(body []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\uFEFF")))
 }

@@ -1,6 +1,7 @@
 package httpinlet_test
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +31,7 @@ func TestStatus(t *testing.T) {
 		after  time.Duration
 	}{
 		{"not found", 404, "", `{"error":"no such quote"}`, `status 404 Not Found: "{\"error\":\"no such quote\"}"`, 0},
+		{"redirected nowhere", 302, "", "moved", `status 302 Found: "moved"`, 0},
 		{"no body", 500, "", "", "status 500 Internal Server Error", 0},
 		{"status without a name", 599, "", "hm", `status 599: "hm"`, 0},
 		{"long body", 502, "", strings.Repeat("ü", 5000), `status 502 Bad Gateway: "` + strings.Repeat("ü", 150) + `…"`, 0},
@@ -92,6 +94,9 @@ func TestUndecodableBody(t *testing.T) {
 		{"begins like JSON", nil, `{"a":1} extra`, []string{"invalid character 'e'", `"{\"a\":1} extra"`}},
 		{"cut short", nil, `[{"a":1},`, []string{"unexpected end", `"[{\"a\":1},"`}},
 		{"long", nil, long, []string{"unexpected end", "10001 bytes", "…"}},
+		{"a line", httpinlet.JSONLines[quote], "{}\n\n{]", []string{"line 3: invalid character"}},
+		{"field of no object", httpinlet.JSONField[quote]("a.b"), `{"a":[1]}`, []string{`no field "a.b"`, `"{\"a\":[1]}"`}},
+		{"another type in a field", httpinlet.JSONField[quote]("a"), `{"a":[1]}`, []string{"cannot unmarshal number"}},
 		{"another type", httpinlet.JSON[quote], `[{"symbol":1}]`, []string{"cannot unmarshal number", "symbol", `"[{\"symbol\":1}]"`}},
 		{"scalar for a struct", httpinlet.JSON[quote], `"x"`, []string{"cannot unmarshal string"}},
 		{"array for a list", httpinlet.JSON[[]int], `[1,2]`, []string{"cannot unmarshal number"}},
@@ -167,6 +172,27 @@ func TestEndlessBody(t *testing.T) {
 		}
 		assert.Less(t, <-sent, 50<<20, "bytes that the server got rid of, in buffers of the system mostly")
 	}
+}
+
+// A body that is small on the wire and endless when it is decompressed costs no more
+// than the limit either.
+func TestDecompressionBomb(t *testing.T) {
+	t.Parallel()
+	sent := make(chan int, 1)
+	address := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		n := 0
+		for zeros := make([]byte, 1<<20); r.Context().Err() == nil && n < 2<<30; n += len(zeros) {
+			if _, err := z.Write(zeros); err != nil {
+				break
+			}
+		}
+		sent <- n
+	})
+	_, err := pull(t.Context(), started(t, address, &httpinlet.Options{MaxBody: 1 << 20}))
+	require.ErrorContains(t, err, "the body has more than 1048576 bytes, the MaxBody")
+	assert.Less(t, <-sent, 2<<30, "the server is hung up on")
 }
 
 func TestBrokenAnswers(t *testing.T) {
@@ -272,12 +298,13 @@ func TestNobodyListens(t *testing.T) {
 // Whatever happens, and whatever the server repeats, secrets are not shown.
 func TestSecretsAreHidden(t *testing.T) {
 	t.Parallel()
-	secrets := []string{"ada.lovelace", "hunter22", "key+in/url", "t0ken&value", "head3r-value", "bearer-t0ken"}
+	secrets := []string{"ada.lovelace", "hunter22", "key+in/url", "t0ken&value", "head3r-value", "bearer-t0ken", "b0dy-value"}
 	echo := func(w http.ResponseWriter, r *http.Request) string {
 		user, password, _ := r.BasicAuth()
 		return strings.Join([]string{"cannot GET", r.URL.String(), r.URL.Query().Get("key"), r.URL.Query().Get("token"), user, password,
-			r.Header.Get("X-Key"), r.Header.Get("Proxy-Authorization"), r.Header.Get("Authorization")}, " ")
+			r.Header.Get("X-Key"), r.Header.Get("Proxy-Authorization"), r.Header.Get("Authorization"), sent(r)}, " ")
 	}
+	bodies := map[string]string{"": "", "JSON": `{"a":[{"password":"b0dy-value"}]}`, "form": "a=b&password=b0dy-value"}
 	handlers := map[string]http.HandlerFunc{
 		"status": func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(404)
@@ -293,32 +320,44 @@ func TestSecretsAreHidden(t *testing.T) {
 		"dead redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1:1/?"+r.URL.RawQuery, http.StatusFound)
 		},
-		"timeout": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"timeout": func(_ http.ResponseWriter, r *http.Request) {
+			sent(r) // a server sees a client leave once it has read what that has sent
+			<-r.Context().Done()
+		},
 		"repeats itself": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, strings.Repeat("hunter22", 100_000))
 		},
 	}
 	for name, h := range handlers {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			raw := strings.Replace(serve(t, h), "//", "//ada.lovelace:hunter22@", 1) + "/path?key=key%2Bin%2Furl"
-			in := started(t, raw, &httpinlet.Options{
-				Params:  url.Values{"token": {"t0ken&value"}},
-				Headers: http.Header{"X-Key": {"head3r-value"}, "Proxy-Authorization": {"Bearer bearer-t0ken"}},
-				Timeout: 300 * time.Millisecond,
-				Decode:  httpinlet.JSON[map[string]int],
-			})
-			_, err := pull(t.Context(), in)
-			require.Error(t, err)
-			for _, s := range secrets {
-				for _, form := range []string{s, url.QueryEscape(s), url.PathEscape(s)} {
-					assert.NotContains(t, err.Error(), form)
-					assert.NotContains(t, in.String(), form)
+		for kind, body := range bodies {
+			t.Run(name+kind, func(t *testing.T) {
+				t.Parallel()
+				raw := strings.Replace(serve(t, h), "//", "//ada.lovelace:hunter22@", 1) + "/path?key=key%2Bin%2Furl"
+				in := started(t, raw, &httpinlet.Options{
+					Params:  url.Values{"token": {"t0ken&value"}},
+					Headers: http.Header{"X-Key": {"head3r-value"}, "Proxy-Authorization": {"Bearer bearer-t0ken"}},
+					Timeout: 300 * time.Millisecond,
+					Body:    body,
+					Decode:  httpinlet.JSON[map[string]int],
+				})
+				_, err := pull(t.Context(), in)
+				require.Error(t, err)
+				for _, s := range secrets {
+					for _, form := range []string{s, url.QueryEscape(s), url.PathEscape(s)} {
+						assert.NotContains(t, err.Error(), form)
+						assert.NotContains(t, in.String(), form)
+					}
 				}
-			}
-			_, ok := errors.AsType[*url.Error](err)
-			assert.False(t, ok, "the chain has no error that shows the URL")
-			assert.Less(t, len(err.Error()), 2500)
-		})
+				_, ok := errors.AsType[*url.Error](err)
+				assert.False(t, ok, "the chain has no error that shows the URL")
+				assert.Less(t, len(err.Error()), 2500)
+			})
+		}
 	}
+}
+
+// sent returns the values in the body of a request.
+func sent(r *http.Request) string {
+	body, _ := io.ReadAll(r.Body)
+	return strings.NewReplacer(`"`, " ", "=", " ", "}", " ").Replace(string(body))
 }

@@ -2,14 +2,19 @@ package httpinlet_test
 
 import (
 	"context"
+	"encoding/pem"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
+	"github.com/go-resty/resty/v2"
 	"github.com/stretchr/testify/require"
 
+	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/inlet/httpinlet"
 	"github.com/databay-go/databay/record"
 )
@@ -30,16 +35,41 @@ func answer(status int, body string) http.HandlerFunc {
 	}
 }
 
-// started returns an inlet that is started, and stopped when the test ends.
+// started returns an inlet that is started, and stopped when the test ends. It makes a
+// failing request once, if the options say nothing else.
 func started(t *testing.T, url string, opts *httpinlet.Options) *httpinlet.Inlet {
 	t.Helper()
-	in := httpinlet.New(url, opts)
-	require.NoError(t, in.Start(t.Context()))
-	t.Cleanup(func() { require.NoError(t, in.Shutdown(context.Background())) })
+	in := httpinlet.New(url, once(opts))
+	start(t, in)
 	return in
 }
 
-func pull(ctx context.Context, in *httpinlet.Inlet) ([]any, error) {
+// once returns the options with one try, if they say nothing else.
+func once(opts *httpinlet.Options) *httpinlet.Options {
+	var c httpinlet.Options
+	if opts != nil {
+		c = *opts
+	}
+	if c.Retry == (httpinlet.Retry{}) {
+		c.Retry.Tries = 1
+	}
+	return &c
+}
+
+// start starts an inlet, and stops it when the test ends.
+func start(t *testing.T, in inlet.Inlet) {
+	t.Helper()
+	starter, ok := inlet.As[inlet.Starter](in)
+	require.True(t, ok)
+	require.NoError(t, starter.Start(t.Context()))
+	t.Cleanup(func() {
+		closer, ok := inlet.As[inlet.Shutdowner](in)
+		require.True(t, ok)
+		require.NoError(t, closer.Shutdown(context.Background()))
+	})
+}
+
+func pull(ctx context.Context, in inlet.Inlet) ([]any, error) {
 	records, err := in.Pull(ctx, record.Update{})
 	var payloads []any
 	for _, r := range records {
@@ -71,4 +101,30 @@ func counting(t *testing.T, h http.HandlerFunc) (string, *atomic.Int64) {
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL, &c.accepted
+}
+
+// wire answers requests without a network, for bubbles of virtual time.
+type wire http.HandlerFunc
+
+func (h wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	h(w, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	answer := w.Result()
+	answer.Request = r
+	return answer, nil
+}
+
+// client returns a client that h answers.
+func client(h http.HandlerFunc) *resty.Client { return resty.New().SetTransport(wire(h)) }
+
+// certificate returns a PEM file with the certificate of a server.
+func certificate(t *testing.T, server *httptest.Server) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	return file
 }

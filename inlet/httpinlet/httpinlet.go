@@ -2,22 +2,15 @@ package httpinlet
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
-	"time"
 
 	"github.com/databay-go/databay/inlet"
-	"github.com/databay-go/databay/internal/httpclient"
 	"github.com/databay-go/databay/record"
 )
 
 // Inlet pulls over HTTP. It is safe for concurrent use, and keeps its connections
 // between pulls.
-type Inlet struct {
-	client *httpclient.Client
-	decode Decoder
-}
+type Inlet struct{ node }
 
 var (
 	_ inlet.Inlet      = (*Inlet)(nil)
@@ -27,79 +20,66 @@ var (
 	_ fmt.Stringer     = (*Inlet)(nil)
 )
 
-// New returns an inlet that gets rawURL, an absolute http or https URL. The
-// options may be nil. Mistakes are what Validate reports.
+// New returns an inlet that asks rawURL, an absolute http or https URL. The options
+// may be nil. Mistakes are what Validate reports.
 func New(rawURL string, opts *Options) *Inlet {
-	o := opts.resolve()
-	return &Inlet{decode: o.Decode, client: httpclient.New("httpinlet", rawURL, httpclient.Options{
-		Params: o.Params, Headers: o.Headers, CACert: o.CACert, Timeout: o.Timeout, MaxBody: o.MaxBody, Client: o.Client,
-	})}
+	return &Inlet{newNode(rawURL, opts)}
 }
 
 // String returns "httpinlet(https://host/path)".
-func (in *Inlet) String() string { return "httpinlet(" + in.client.Name + ")" }
+func (in *Inlet) String() string { return in.node.String() }
 
 // Validate reports every mistake of the URL and the options.
-func (in *Inlet) Validate() error { return errors.Join(in.client.Validate()...) }
+func (in *Inlet) Validate() error { return in.node.Validate() }
 
 // Start makes the client. It connects to nothing: that is up to the first Pull.
-func (in *Inlet) Start(context.Context) error {
-	if err := in.Validate(); err != nil {
-		return err
-	}
-	return in.client.Start()
-}
+func (in *Inlet) Start(ctx context.Context) error { return in.node.Start(ctx) }
 
 // Shutdown closes the connections that the inlet has kept. It does nothing if the
 // inlet is not started.
-func (in *Inlet) Shutdown(context.Context) error {
-	in.client.Shutdown()
-	return nil
-}
+func (in *Inlet) Shutdown(ctx context.Context) error { return in.node.Shutdown(ctx) }
 
-// Pull makes one request and decodes its answer.
+// Pull asks for all pages and decodes them. It yields all of their records, or none.
 func (in *Inlet) Pull(ctx context.Context, _ record.Update) ([]record.Record, error) {
-	answer, err := in.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	records, err := in.decode(answer.Body)
-	if err != nil {
-		return nil, fmt.Errorf("cannot decode the body: %w; it has %d bytes and begins with %q", answer.Clean(err), len(answer.Body), answer.Excerpt(answer.Body))
-	}
-	return records, nil
-}
-
-// get returns an answer whose status is below 400.
-func (in *Inlet) get(ctx context.Context) (*httpclient.Answer, error) {
-	answer, err := in.client.Do(ctx, http.MethodGet, nil, nil)
-	if answer != nil && answer.Code >= http.StatusBadRequest {
-		status := &StatusError{Code: answer.Code, Body: answer.Excerpt(answer.Body), Err: err}
-		if d := after(answer); d > 0 {
-			return nil, record.RetryAfter(d, status)
+	var all []record.Record
+	at := in.client.URL()
+	for n := 1; ; n++ {
+		p, err := in.page(ctx, at, nil)
+		if err != nil {
+			return nil, onPage(n, err)
 		}
-		return nil, status
+		if all == nil {
+			all = p.records
+		} else {
+			all = append(all, p.records...)
+		}
+		if in.opts.Next == nil {
+			return all, nil
+		}
+		next, err := p.find(in.opts.Next)
+		if err != nil {
+			return nil, onPage(n, err)
+		}
+		if next == "" {
+			return all, nil
+		}
+		to, err := in.client.Resolve(p.answer, next)
+		switch {
+		case err != nil:
+			return nil, onPage(n, err)
+		case to.String() == at.String():
+			return nil, onPage(n, errSamePage)
+		case n == in.opts.MaxPages:
+			return nil, fmt.Errorf("there are more than %d pages, the MaxPages", n)
+		}
+		at = to
 	}
-	return answer, err
 }
 
-// after returns how long the server asks to wait, or 0.
-func after(answer *httpclient.Answer) time.Duration {
-	if answer.Code != http.StatusTooManyRequests && answer.Code != http.StatusServiceUnavailable {
-		return 0
+// onPage says on which page err came up, but for the first.
+func onPage(n int, err error) error {
+	if n == 1 {
+		return err
 	}
-	return httpclient.RetryAfter(answer.Header)
+	return fmt.Errorf("page %d: %w", n, err)
 }
-
-// StatusError is the error of an answer whose status is 400 or above.
-type StatusError struct {
-	Code int    // the status
-	Body string // the beginning of the body, without secrets
-	Err  error  // what prevented the body from being read, or nil
-}
-
-// Error returns the status and the beginning of the body.
-func (e *StatusError) Error() string { return httpclient.StatusText(e.Code, e.Body, e.Err) }
-
-// Unwrap returns Err.
-func (e *StatusError) Unwrap() error { return e.Err }

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"runtime/pprof"
 	"strings"
 	"sync"
@@ -57,6 +55,12 @@ func TestPull(t *testing.T) {
 		{"typed null", httpinlet.JSON[quote], 200, `null`, nil},
 		{"typed pointers", httpinlet.JSON[*quote], 200, `[{"symbol":"A"}]`, []any{&quote{Symbol: "A"}}},
 		{"lists", httpinlet.JSON[[]int], 200, `[[1,2],[3]]`, []any{[]int{1, 2}, []int{3}}},
+		{"lines", httpinlet.JSONLines[quote], 200, "{\"symbol\":\"A\"}\r\n\n null\n{\"price\":1}", []any{quote{Symbol: "A"}, quote{}, quote{Price: 1}}},
+		{"no lines", httpinlet.JSONLines[quote], 200, "\n", nil},
+		{"field", httpinlet.JSONField[quote]("a.b"), 200, `{"a":{"b":[{"symbol":"A"},{}]}}`, []any{quote{Symbol: "A"}, quote{}}},
+		{"field that is no array", httpinlet.JSONField[any]("a"), 200, `{"a":{"b":1}}`, []any{map[string]any{"b": 1.0}}},
+		{"no field", httpinlet.JSONField[any]("a.b"), 200, `{"b":1}`, nil},
+		{"field that is null", httpinlet.JSONField[any]("a"), 200, `{"a":null}`, nil},
 		{"text", httpinlet.Text, 200, "a\nb\n", []any{"a\nb\n"}},
 		{"empty text", httpinlet.Text, 200, "", nil},
 		{"text of a null", httpinlet.Text, 200, "null", []any{"null"}},
@@ -73,6 +77,24 @@ func TestPull(t *testing.T) {
 			assert.Equal(t, test.want, got)
 		})
 	}
+}
+
+func TestWithID(t *testing.T) {
+	t.Parallel()
+	decode := httpinlet.WithID(httpinlet.JSON[quote], func(q quote) string { return q.Symbol })
+	in := started(t, serve(t, answer(200, `[{"symbol":"A"},{"price":1}]`)), &httpinlet.Options{Decode: decode})
+	records, err := in.Pull(t.Context(), record.Update{})
+	require.NoError(t, err)
+	require.Len(t, records, 2)
+	assert.Equal(t, "A", records[0].ID())
+	assert.Empty(t, records[1].ID())
+
+	in = started(t, serve(t, answer(200, `["A"]`)), &httpinlet.Options{Decode: httpinlet.WithID(httpinlet.JSON[any], func(q quote) string { return q.Symbol })})
+	got, err := pull(t.Context(), in)
+	require.ErrorContains(t, err, "record 0: payload is a string, want httpinlet_test.quote")
+	assert.Empty(t, got)
+	_, err = httpinlet.WithID(httpinlet.JSON[quote], func(q quote) string { return q.Symbol })([]byte("x"))
+	require.Error(t, err)
 }
 
 func TestRequest(t *testing.T) {
@@ -241,10 +263,7 @@ func TestPrivateCA(t *testing.T) {
 	server := httptest.NewTLSServer(answer(200, `"private"`))
 	t.Cleanup(server.Close)
 	server.Config.ErrorLog = nil
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	require.NoError(t, os.WriteFile(file, certificate, 0o600))
-
+	file := certificate(t, server)
 	in := httpinlet.New(server.URL, &httpinlet.Options{CACert: file})
 	require.NoError(t, in.Validate())
 	require.NoError(t, in.Start(t.Context()))

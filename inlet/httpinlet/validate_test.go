@@ -1,11 +1,13 @@
 package httpinlet_test
 
 import (
+	"context"
 	"encoding/pem"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/inlet/httpinlet"
 )
 
@@ -26,6 +29,7 @@ func TestValidate(t *testing.T) {
 	}
 	key := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")}))
 	broken := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}))
+	token := func(context.Context) (string, error) { return "secret", nil }
 	tests := []struct {
 		name string
 		url  string
@@ -36,6 +40,20 @@ func TestValidate(t *testing.T) {
 		{"valid IPv6", "http://[::1]:8080", &httpinlet.Options{}, nil},
 		{"upper case scheme", "HTTPS://example.com", nil, nil},
 		{"none for everything", "http://h", &httpinlet.Options{Timeout: -1, MaxBody: -1}, nil},
+		{"everything", "http://h", &httpinlet.Options{
+			Method: "QUERY", Body: "x", Token: token, Next: httpinlet.LinkHeader, MaxPages: -1, Limit: httpinlet.Every(1),
+			Retry: httpinlet.Retry{Tries: -1, Within: -1, Wait: 1, AnyMethod: true}, NoRedirects: true,
+		}, nil},
+		{"lower case", "http://h", &httpinlet.Options{Method: "get"}, []string{`Method is "get", want GET, POST`}},
+		{"no answer", "http://h", &httpinlet.Options{Method: "HEAD"}, []string{`Method is "HEAD", want GET, POST`}},
+		{"no method", "http://h", &httpinlet.Options{Method: "GET /"}, []string{`Method is "GET /"`}},
+		{"GET with a body", "http://h", &httpinlet.Options{Method: "GET", Body: "secret"}, []string{`Method is "GET", which has no Body; want POST`}},
+		{"two ways in", "http://h", &httpinlet.Options{User: "me", Bearer: "secret"}, []string{"User and Bearer are given, want one of them"}},
+		{"a way in and the URL", "http://me:secret@h", &httpinlet.Options{Token: token}, []string{"Token and the user of the URL are given"}},
+		{"bearer of two lines", "http://h", &httpinlet.Options{Bearer: "secret\n"}, []string{"Bearer has a control character"}},
+		{"pages", "http://h", &httpinlet.Options{MaxPages: -2}, []string{"MaxPages is -2, want more than 0"}},
+		{"retry", "http://h", &httpinlet.Options{Retry: httpinlet.Retry{Tries: -2, Within: -2, Wait: -1}}, []string{"Retry.Tries is -2, want", "Retry.Within is -2ns, want", "Retry.Wait is -1ns, want"}},
+		{"policies of two", "http://h", &httpinlet.Options{NoRedirects: true, Client: resty.New()}, []string{"NoRedirects is set, want it not together with Client"}},
 		{"empty URL", "", nil, []string{"URL is empty"}},
 		{"relative URL", "/todos", nil, []string{`URL "/todos" is relative`, "want one that begins with http:// or https://"}},
 		{"no scheme", "example.com/todos", nil, []string{`URL "example.com/todos" is relative`}},
@@ -61,9 +79,9 @@ func TestValidate(t *testing.T) {
 		{"CA file with a broken certificate", "https://h", &httpinlet.Options{CACert: file("broken.pem", broken)}, []string{"certificate 1 of", "broken.pem"}},
 		{"CA and client", "https://h", &httpinlet.Options{CACert: folder, Client: resty.New()}, []string{"want none together with Client"}},
 		{"all at once", "ftp://user:secret@h?token=secret", &httpinlet.Options{
-			Timeout: -5, MaxBody: -5, CACert: "/none", Headers: http.Header{"a b": {"secret"}, "c d": {"secret"}},
+			Method: "?", MaxPages: -5, Retry: httpinlet.Retry{Tries: -5}, Timeout: -5, MaxBody: -5, CACert: "/none", Headers: http.Header{"a b": {"secret"}, "c d": {"secret"}},
 			Params: url.Values{"token": {"secret"}},
-		}, []string{"ftp://h", "Timeout", "MaxBody", "CACert", `"a b"`, `"c d"`}},
+		}, []string{"ftp://h", "Timeout", "MaxBody", "Method", "MaxPages", "Retry.Tries", "CACert", `"a b"`, `"c d"`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -78,9 +96,47 @@ func TestValidate(t *testing.T) {
 			for _, want := range test.want {
 				assert.ErrorContains(t, err, want)
 			}
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				assert.True(t, strings.HasPrefix(line, "httpinlet: "), line)
+			}
 			assert.NotContains(t, err.Error()+in.String(), "secret")
 			assert.NotContains(t, err.Error()+in.String(), "sec ret")
 			require.Error(t, in.Start(t.Context()), "what is not valid does not start")
+		})
+	}
+}
+
+func TestValidateResumable(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		in   inlet.Inlet
+		want []string
+	}{
+		"feed":             {httpinlet.NewFeed("http://h", "after", httpinlet.Field("next"), nil), nil},
+		"conditional":      {httpinlet.NewConditional("http://h", nil), nil},
+		"empty feed":       {httpinlet.NewFeed("", "", nil, nil), []string{"URL is empty", "param of NewFeed is empty", "find of NewFeed is nil"}},
+		"feed of pages":    {httpinlet.NewFeed("http://h", "p", httpinlet.LinkHeader, &httpinlet.Options{Next: httpinlet.LinkHeader, MaxPages: -7}), []string{"Next is given", "MaxPages is -7"}},
+		"conditional POST": {httpinlet.NewConditional("http://h", &httpinlet.Options{Body: "secret"}), []string{`Method is "POST", want GET`}},
+		"conditional of pages, and more": {httpinlet.NewConditional("h", &httpinlet.Options{Next: httpinlet.LinkHeader, Headers: http.Header{
+			"if-none-match": {"secret"}, "If-Modified-Since": {"secret"},
+		}}), []string{`URL "h" is relative`, "Next is given", "Headers has If-None-Match", "Headers has If-Modified-Since"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v, ok := inlet.As[inlet.Validator](test.in)
+			require.True(t, ok)
+			err := v.Validate()
+			if test.want == nil {
+				require.NoError(t, err)
+				return
+			}
+			for _, want := range test.want {
+				require.ErrorContains(t, err, want)
+			}
+			assert.NotContains(t, err.Error(), "secret")
+			s, ok := inlet.As[inlet.Starter](test.in)
+			require.True(t, ok)
+			require.Error(t, s.Start(t.Context()), "what is not valid does not start")
 		})
 	}
 }

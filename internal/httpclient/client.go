@@ -9,10 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/go-resty/resty/v2"
 )
@@ -24,14 +22,25 @@ type Client struct {
 	Name string
 
 	pkg     string
-	url     *url.URL
+	url     *url.URL // with the Params; nil: there is none that can be read
 	opts    Options
 	errs    []error
 	secrets *Secrets
 
 	starting sync.Mutex
-	client   atomic.Pointer[resty.Client] // nil: not started
+	session  atomic.Pointer[session] // nil: not started
 }
+
+// session is what a client has between Start and Shutdown.
+type session struct {
+	resty  *resty.Client
+	tokens *tokens
+}
+
+var (
+	errNotStarted = errors.New("not started")
+	errTooLarge   = errors.New("the MaxBody")
+)
 
 // New returns the client of a node of the package pkg, whose name begins mistakes.
 func New(pkg, rawURL string, opts Options) *Client {
@@ -40,7 +49,7 @@ func New(pkg, rawURL string, opts Options) *Client {
 	if err != nil {
 		c.errs = append(c.errs, fmt.Errorf("%s: %w", pkg, err))
 	} else {
-		c.url, c.Name = u, display(u)
+		c.url, c.Name = withParams(u, c.opts.Params), display(u)
 	}
 	c.secrets = newSecrets(u, &c.opts)
 	return c
@@ -55,32 +64,39 @@ func (c *Client) Validate() []error {
 func (c *Client) Start() error {
 	c.starting.Lock()
 	defer c.starting.Unlock()
-	if c.client.Load() != nil {
+	if c.session.Load() != nil {
 		return errors.New(c.pkg + ": already started")
 	}
-	if c.opts.Client != nil {
-		c.client.Store(c.opts.Client)
-		return nil
-	}
-	client := resty.New().SetLogger(silent{}).SetRedirectPolicy(resty.RedirectPolicyFunc(c.redirect))
-	if c.opts.CACert != "" {
-		pool, err := readCertificates(c.pkg, c.opts.CACert)
-		if err != nil {
-			return err
+	started := &session{resty: c.opts.Client, tokens: newTokens(c)}
+	if started.resty == nil {
+		started.resty = resty.New().SetLogger(silent{}).SetRedirectPolicy(resty.RedirectPolicyFunc(c.redirect))
+		if c.opts.CACert != "" {
+			pool, err := readCertificates(c.pkg, c.opts.CACert)
+			if err != nil {
+				return err
+			}
+			started.resty.SetTLSClientConfig(&tls.Config{RootCAs: pool})
 		}
-		client.SetTLSClientConfig(&tls.Config{RootCAs: pool})
 	}
-	c.client.Store(client)
+	c.session.Store(started)
 	return nil
 }
 
-// Shutdown closes the connections that were kept.
+// Shutdown closes the connections that were kept, and forgets the token.
 func (c *Client) Shutdown() {
 	c.starting.Lock()
 	defer c.starting.Unlock()
-	if client := c.client.Swap(nil); client != nil && client != c.opts.Client {
-		client.GetClient().CloseIdleConnections()
+	if s := c.session.Swap(nil); s != nil && s.resty != c.opts.Client {
+		s.resty.GetClient().CloseIdleConnections()
 	}
+}
+
+// Request is what is asked of the server.
+type Request struct {
+	Method string
+	URL    *url.URL    // from [Client.URL] or [Client.Resolve]; nil: the client's
+	Header http.Header // those of Options win
+	Body   []byte      // nil: none
 }
 
 // Answer is what a server has answered.
@@ -89,16 +105,19 @@ type Answer struct {
 	Code     int
 	Header   http.Header
 	Body     []byte
-	Method   string // of the request after redirects
+	Method   string   // of the request after redirects
+	URL      *url.URL // the same
 }
 
-// Do makes a request with further headers and a body, and reads its answer. An answer
-// that comes with an error has a status, but a part of its body at most. The error's
-// text has no secrets.
-func (c *Client) Do(ctx context.Context, method string, headers http.Header, body []byte) (*Answer, error) {
-	client := c.client.Load()
-	if client == nil {
-		return nil, errors.New(c.pkg + ": not started")
+// Do makes a request and reads its answer. An answer that comes with an error has a
+// status, but a part of its body at most. The error's text has no secrets.
+//
+// A token that the server answers with a 401 is given up: the request is made once
+// more, with another one.
+func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
+	s := c.session.Load()
+	if s == nil {
+		return nil, fmt.Errorf("%s: %w", c.pkg, errNotStarted)
 	}
 	bounded := ctx
 	if c.opts.Timeout > 0 {
@@ -106,8 +125,17 @@ func (c *Client) Do(ctx context.Context, method string, headers http.Header, bod
 		bounded, cancel = context.WithTimeout(ctx, c.opts.Timeout)
 		defer cancel()
 	}
-	req := client.R().SetContext(bounded).SetResponseBodyLimit(c.opts.MaxBody).SetQueryParamsFromValues(c.opts.Params)
-	for _, h := range []http.Header{headers, c.opts.Headers} {
+	answer, err := c.once(ctx, bounded, s, r)
+	if c.opts.Auth.Token != nil && answer != nil && answer.Code == http.StatusUnauthorized {
+		return c.once(ctx, bounded, s, r)
+	}
+	return answer, err
+}
+
+// once makes a request with bounded, which the timeout ends before ctx.
+func (c *Client) once(ctx, bounded context.Context, s *session, r Request) (*Answer, error) {
+	req := s.resty.R().SetContext(bounded).SetResponseBodyLimit(c.opts.MaxBody)
+	for _, h := range []http.Header{r.Header, c.opts.Headers} {
 		for name, values := range h {
 			req.Header.Del(name)
 			for _, v := range values {
@@ -115,50 +143,50 @@ func (c *Client) Do(ctx context.Context, method string, headers http.Header, bod
 			}
 		}
 	}
-	secrets, err := c.authorize(bounded, req)
+	target, secrets := *c.url, c.secrets
+	if r.URL != nil {
+		target = *r.URL
+		target.User = c.url.User
+		secrets = secrets.with(queryValues(r.URL)...)
+	}
+	token, err := c.authorize(bounded, s, req)
 	if err != nil {
 		if bounded.Err() != nil {
 			err = c.explain(ctx, bounded, secrets, err)
 		}
 		return nil, err
 	}
-	if body != nil {
-		req.SetBody(body)
+	if token != nil {
+		secrets = secrets.with(token.text)
 	}
-	resp, err := req.Execute(method, c.url.String())
+	if r.Body != nil {
+		req.SetBody(r.Body)
+	}
+	resp, err := req.Execute(r.Method, target.String())
 	if err != nil {
 		err = c.explain(ctx, bounded, secrets, err)
 	}
 	if resp == nil || resp.RawResponse == nil {
 		return nil, err
 	}
-	answer := &Answer{Secrets: secrets, Code: resp.StatusCode(), Header: resp.Header(), Body: resp.Body(), Method: method}
+	answer := &Answer{
+		Secrets: secrets, Code: resp.StatusCode(), Header: resp.Header(), Body: resp.Body(), Method: r.Method, URL: &target,
+	}
 	if last := resp.RawResponse.Request; last != nil {
-		answer.Method = last.Method
+		answer.Method, answer.URL = last.Method, last.URL
+	}
+	if answer.Code == http.StatusUnauthorized && token != nil {
+		s.tokens.refuse(token)
 	}
 	return answer, err
 }
 
-// authorize adds what lets the request in, and returns the secrets of the request.
-func (c *Client) authorize(ctx context.Context, req *resty.Request) (*Secrets, error) {
-	a := &c.opts.Auth
-	switch {
-	case a.User != "" || a.Password != "":
-		req.SetBasicAuth(a.User, a.Password)
-	case a.Bearer != "":
-		req.Header.Set("Authorization", "Bearer "+a.Bearer)
-	case a.Token != nil:
-		token, err := a.Token(ctx)
-		if err != nil {
-			return c.secrets, fmt.Errorf("%s: no token: %w", c.pkg, c.secrets.Clean(err))
-		}
-		if token == "" || !validValue(token) {
-			return c.secrets, fmt.Errorf("%s: Token returned one that is empty or has a control character, want text of one line", c.pkg)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		return c.secrets.with(token), nil
+// Ended returns the error of a context that has ended, with its cause.
+func Ended(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
+		return fmt.Errorf("%w: %w", ctx.Err(), cause)
 	}
-	return c.secrets, nil
+	return ctx.Err()
 }
 
 // explain says what an error of resty means. The request was made with bounded,
@@ -166,14 +194,11 @@ func (c *Client) authorize(ctx context.Context, req *resty.Request) (*Secrets, e
 func (c *Client) explain(ctx, bounded context.Context, secrets *Secrets, err error) error {
 	switch {
 	case ctx.Err() != nil:
-		if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
-			return fmt.Errorf("%w: %w", ctx.Err(), cause)
-		}
-		return ctx.Err()
+		return Ended(ctx)
 	case bounded.Err() != nil:
 		return fmt.Errorf("no complete answer within %v, the Timeout: %w", c.opts.Timeout, bounded.Err())
 	case errors.Is(err, resty.ErrResponseBodyTooLarge):
-		return fmt.Errorf("the body has more than %d bytes, the MaxBody", c.opts.MaxBody)
+		return fmt.Errorf("the body has more than %d bytes, %w", c.opts.MaxBody, errTooLarge)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("the answer ends too early: %w", io.ErrUnexpectedEOF)
 	case errors.Is(err, io.EOF):
@@ -184,57 +209,6 @@ func (c *Client) explain(ctx, bounded context.Context, secrets *Secrets, err err
 		err = e.Err
 	}
 	return secrets.Clean(err)
-}
-
-// redirect lets a request be redirected 10 times, and keeps what the user has set
-// from other hosts.
-func (c *Client) redirect(req *http.Request, via []*http.Request) error {
-	const most = 10
-	if len(via) >= most {
-		return fmt.Errorf("redirected more than %d times", most)
-	}
-	first := via[0].URL
-	downgraded := first.Scheme == "https" && req.URL.Scheme == "http"
-	if c.opts.KeepMethod && (req.Method != via[0].Method || downgraded) {
-		return http.ErrUseLastResponse
-	}
-	if req.URL.Host != first.Host || downgraded {
-		for name := range c.opts.Headers {
-			req.Header.Del(name)
-		}
-		req.Header.Del("Authorization")
-		req.Header.Del("Referer") // it has the query
-	}
-	return nil
-}
-
-// StatusText returns the text of an error of a status: its name and, if there is no
-// error in reading the body, the beginning of that.
-func StatusText(code int, body string, err error) string {
-	s := "status " + strconv.Itoa(code)
-	if text := http.StatusText(code); text != "" {
-		s += " " + text
-	}
-	switch {
-	case err != nil:
-		return s + ": " + err.Error()
-	case body == "":
-		return s
-	}
-	return s + ": " + strconv.Quote(body)
-}
-
-// RetryAfter returns how long a server asks to wait, or 0.
-func RetryAfter(h http.Header) time.Duration {
-	header := h.Get("Retry-After")
-	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
-		const most = int64(365 * 24 * time.Hour / time.Second)
-		return time.Duration(min(max(seconds, 0), most)) * time.Second
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(time.Until(at), 0)
-	}
-	return 0
 }
 
 // silent is a logger for resty, whose own writes to standard error.

@@ -53,7 +53,7 @@ func TestSecrets(t *testing.T) {
 	require.Empty(t, c.Validate())
 	require.NoError(t, c.Start())
 	defer c.Shutdown()
-	answer, err := c.Do(t.Context(), http.MethodPost, nil, []byte("x"))
+	answer, err := c.Do(t.Context(), httpclient.Request{Method: http.MethodPost, Body: []byte("x")})
 	require.NoError(t, err)
 	assert.Equal(t, "*** *** *** short", answer.Excerpt(answer.Body))
 	cause := errors.New("no bearer-token")

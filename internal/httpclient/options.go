@@ -2,7 +2,6 @@ package httpclient
 
 import (
 	"cmp"
-	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -31,26 +30,10 @@ type Options struct {
 	// KeepMethod says that a redirect is followed only if the request keeps its
 	// method and body, and does not go from https to http.
 	KeepMethod bool
-}
 
-// Auth is what a request shows to be let in. At most one of its ways is used.
-type Auth struct {
-	User, Password string
-	Bearer         string
-	Token          func(ctx context.Context) (string, error) // a bearer token for each request
-}
-
-func (a *Auth) ways() (ways []string) {
-	if a.User != "" || a.Password != "" {
-		ways = append(ways, "User")
-	}
-	if a.Bearer != "" {
-		ways = append(ways, "Bearer")
-	}
-	if a.Token != nil {
-		ways = append(ways, "Token")
-	}
-	return ways
+	KeepHost    bool     // a redirect is followed only if it does not leave the host
+	NoRedirects bool     // no redirect is followed
+	Secrets     []string // that are neither Params nor Headers nor Auth
 }
 
 const (
@@ -92,7 +75,7 @@ func (c *Client) mistakes() []error {
 		}
 	}
 	ways := o.Auth.ways()
-	if len(ways) > 0 && o.Headers.Get("Authorization") != "" {
+	if len(ways) > 0 && HasHeader(o.Headers, "Authorization") {
 		ways = append(ways, "the header Authorization")
 	}
 	if len(ways) > 0 && c.url != nil && c.url.User != nil {
@@ -151,6 +134,16 @@ func readCertificates(pkg, path string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s: CACert: %q has no certificate, want a PEM file with at least one", pkg, path)
 	}
 	return pool, nil
+}
+
+// HasHeader reports whether h has a header of the name, in whatever case.
+func HasHeader(h http.Header, name string) bool {
+	for n := range h {
+		if strings.EqualFold(n, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // ValidName reports whether s is a token, as names of headers are.

@@ -3,6 +3,7 @@ package httpclient
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,10 +29,8 @@ func newSecrets(u *url.URL, o *Options) *Secrets {
 		if password, ok := u.User.Password(); ok {
 			s.add(password)
 		}
-		s.add(u.User.Username(), base64.StdEncoding.EncodeToString([]byte(userinfo(u))), u.RawQuery)
-		for _, vs := range u.Query() {
-			s.add(vs...)
-		}
+		s.add(u.User.Username(), base64.StdEncoding.EncodeToString([]byte(userinfo(u))))
+		s.add(queryValues(u)...)
 	}
 	for _, vs := range o.Params {
 		s.add(vs...)
@@ -48,6 +47,7 @@ func newSecrets(u *url.URL, o *Options) *Secrets {
 		s.add(a.User, a.Password, base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password)))
 	}
 	s.add(o.Auth.Bearer)
+	s.add(o.Secrets...)
 	s.build()
 	return s
 }
@@ -70,12 +70,52 @@ func (s *Secrets) build() {
 	s.replacer = strings.NewReplacer(pairs...)
 }
 
-// with returns the secrets and one more.
-func (s *Secrets) with(value string) *Secrets {
+// with returns the secrets and more of them.
+func (s *Secrets) with(values ...string) *Secrets {
 	more := &Secrets{values: slices.Clone(s.values)}
-	more.add(value)
+	more.add(values...)
 	more.build()
 	return more
+}
+
+// queryValues returns what is in the query of u.
+func queryValues(u *url.URL) []string {
+	all := []string{u.RawQuery}
+	for _, vs := range u.Query() {
+		all = append(all, vs...)
+	}
+	return all
+}
+
+// BodyValues returns what may be a secret in the body of a request: the body itself,
+// the texts in it if it is JSON, and the values if it is a form.
+func BodyValues(body string) []string {
+	all := []string{body}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			all = append(all, v)
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			for _, e := range v {
+				walk(e)
+			}
+		}
+	}
+	var parsed any
+	if json.Unmarshal([]byte(body), &parsed) == nil {
+		walk(parsed)
+		return all
+	}
+	form, _ := url.ParseQuery(body) // what cannot be read is not in it
+	for _, vs := range form {
+		all = append(all, vs...)
+	}
+	return all
 }
 
 func userinfo(u *url.URL) string {

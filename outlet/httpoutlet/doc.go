@@ -15,7 +15,8 @@
 //   - 2xx: accepted, whatever becomes of the body of the answer;
 //   - 408, 425, 429 and 5xx: not accepted, and offered again, after a Retry-After if
 //     there is one ([record.RetryAfter]);
-//   - 401 where tokens come from [Options].Token: offered again, with another token;
+//   - 401 where tokens come from [Options].Token, and another one did not help: offered
+//     again;
 //   - any other: refused for good ([record.Permanent]). That includes redirects, but
 //     for 307 and 308, which are followed unless they lead from https to http: another
 //     one would turn the request into a GET, and the records would be gone.
@@ -29,6 +30,12 @@
 // With [Single] the records are sent one after another, in their order. One that is
 // refused for good does not stop those behind it. After any other failure the rest is
 // not sent, for the order's sake, and counts as failed with it.
+//
+// # Bulk requests
+//
+// An [Encoder] may write several lines for a record, and [Options].Status may read an
+// answer that has a status for each: that is what the bulk requests of Elasticsearch and
+// its relatives need. The example of [Options] does it.
 //
 // # Secrets
 //

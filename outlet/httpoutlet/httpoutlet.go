@@ -149,11 +149,11 @@ func (o *Outlet) request(ctx context.Context, b *body, records []record.Record) 
 		headers.Set("Content-Encoding", "gzip")
 		text = compressed(text)
 	}
-	answer, err := o.client.Do(ctx, o.opts.Method, headers, text)
+	answer, err := o.client.Do(ctx, httpclient.Request{Method: o.opts.Method, Header: headers, Body: text})
 	if answer == nil {
 		return err
 	}
-	a := Answer{Code: answer.Code, Header: answer.Header, Body: answer.Body, Records: len(b.indices)}
+	a := Answer{Code: answer.Code, Header: answer.Header, Body: answer.Body, BodyErr: err, Records: len(b.indices)}
 	a.Err = o.meaning(answer, err)
 	if o.opts.Status == nil {
 		return a.Err
@@ -181,7 +181,7 @@ func (o *Outlet) meaning(answer *httpclient.Answer, err error) error {
 	}
 	status := &StatusError{Code: code, Body: answer.Excerpt(answer.Body), Err: err}
 	switch {
-	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
+	case httpclient.PassingStatus(code):
 		if d := httpclient.RetryAfter(answer.Header); d > 0 {
 			return record.RetryAfter(d, status)
 		}

@@ -82,28 +82,47 @@ func TestRequest(t *testing.T) {
 
 func TestToken(t *testing.T) {
 	t.Parallel()
+	accepted := ""
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer token-2" {
-			answer(401, "not with "+r.Header.Get("Authorization"))(w, r)
+		if got := r.Header.Get("Authorization"); got != "Bearer "+accepted {
+			answer(401, "not with "+got)(w, r)
 		}
 	})
 	n := 0
 	o := started(t, server.URL, &httpoutlet.Options{Token: func(context.Context) (string, error) {
 		n++
 		switch n {
-		case 3:
+		case 6:
 			return "", errors.New("no more")
-		case 4:
+		case 7:
 			return "a\nb", nil
 		}
 		return fmt.Sprint("token-", n), nil
 	}})
+	accepted = "token-2"
+	for range 3 {
+		assert.Empty(t, push(t, o, records(1)...))
+	}
+	assert.Equal(t, 2, n, "a token is kept, and another one asked for after a 401")
+	assert.Len(t, server.requests(), 4)
+
+	accepted = "token-5"
 	causes := push(t, o, records(1)...)
 	require.EqualError(t, causes[0], `status 401 Unauthorized: "not with Bearer ***"`)
 	assert.False(t, record.IsPermanent(causes[0]), "another token may do")
-	assert.Empty(t, push(t, o, records(1)...))
+	assert.Equal(t, 3, n)
+	assert.Empty(t, push(t, o, records(1)...), "token-4 is refused, token-5 is not")
+	for _, r := range server.requests() {
+		assert.Equal(t, "[1]", r.Body, "the body is sent again")
+	}
+	accepted = "none"
 	require.EqualError(t, push(t, o, records(1)...)[0], "httpoutlet: no token: no more")
 	require.ErrorContains(t, push(t, o, records(1)...)[0], "has a control character")
+
+	require.NoError(t, o.Shutdown(t.Context()))
+	require.NoError(t, o.Start(t.Context()))
+	accepted = "token-8"
+	assert.Empty(t, push(t, o, records(1)...))
 
 	o = started(t, server.URL, &httpoutlet.Options{Bearer: "token-1"})
 	assert.True(t, record.IsPermanent(push(t, o, records(1)...)[0]), "it is always the same")

@@ -38,8 +38,9 @@ type Options struct {
 	Headers http.Header
 
 	// User and Password are for basic authentication, Bearer is a token, and Token is
-	// a source of tokens, called for each request, side by side if pushes are: let it
-	// keep a token that is still good. Use one of the three.
+	// a source of tokens: it is called for the first request, never side by side. What
+	// it returns is kept until the server answers with a 401; the request is then made
+	// once more, with another token. Use one of the three.
 	User     string
 	Password string
 	Bearer   string
@@ -59,7 +60,9 @@ type Options struct {
 	// Status decides what an answer means, if it is not what Answer.Err says. Its
 	// result is taken for that of a push of the records of the request: nil, a
 	// [*record.Partial] of their indices in it, or another error. It is called
-	// concurrently if pushes are. If nil, Answer.Err counts.
+	// concurrently if pushes are. If nil, Answer.Err counts. One that looks for failures
+	// of single records in the body returns BodyErr if there is one: what it cannot see
+	// may have failed.
 	Status func(a Answer) error
 
 	// CACert is the path of a PEM file. The server's certificate must be signed by
@@ -85,7 +88,8 @@ type Options struct {
 type Answer struct {
 	Code    int
 	Header  http.Header
-	Body    []byte // empty or cut off if it could not be read
+	Body    []byte // empty or cut off if BodyErr is not nil
+	BodyErr error  // what prevented the body from being read to its end
 	Records int    // in the request
 	Err     error  // what the outlet makes of it: nil if the records are accepted
 }
@@ -167,7 +171,7 @@ func (o *Options) mistakes() []error {
 	if h := o.IdempotencyHeader; h != "" {
 		if !httpclient.ValidName(h) {
 			wrong("IdempotencyHeader is %.100q, want the name of a header: letters, digits and hyphens", h)
-		} else if o.Headers.Get(h) != "" {
+		} else if httpclient.HasHeader(o.Headers, h) {
 			wrong("IdempotencyHeader is %q, which is among the Headers; want one that is not", h)
 		}
 	}
