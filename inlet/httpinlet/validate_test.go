@@ -19,6 +19,8 @@ import (
 	"github.com/databay-go/databay/inlet/httpinlet"
 )
 
+func token(context.Context) (string, error) { return "secret", nil }
+
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -29,7 +31,6 @@ func TestValidate(t *testing.T) {
 	}
 	key := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")}))
 	broken := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}))
-	token := func(context.Context) (string, error) { return "secret", nil }
 	tests := []struct {
 		name string
 		url  string
