@@ -34,8 +34,8 @@
 // # Bulk requests
 //
 // An [Encoder] may write several lines for a record, and [Options].Status may read an
-// answer that has a status for each: that is what the bulk requests of Elasticsearch and
-// its relatives need. The example of [Options] does it.
+// answer that has a status for each, of which [Meaning] makes errors. That is what bulk
+// requests of Elasticsearch and its relatives need; an example of [Options] makes them.
 //
 // # Secrets
 //

@@ -1,11 +1,14 @@
 package httpoutlet_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 
 	"github.com/databay-go/databay/outlet/httpoutlet"
@@ -62,20 +65,97 @@ func ExampleOptions_single() {
 	// 1 failed: record 0: status 422 Unprocessable Entity: "who is that?"
 }
 
-// An encoder writes what the server wants, here an action before each document.
+// An encoder writes what the server wants, here only a part of the payload.
 func ExampleEncoder() {
 	server := shop()
 	defer server.Close()
 	o := httpoutlet.New(server.URL, &httpoutlet.Options{
-		Body: httpoutlet.Lines,
 		Encode: func(buf []byte, r record.Record) ([]byte, error) {
-			return httpoutlet.JSON(fmt.Appendf(buf, "{\"index\":{\"_id\":%q}}\n", r.ID()), r)
+			o, err := record.As[order](r)
+			return strconv.AppendInt(buf, int64(o.Total), 10), err
 		},
 	})
-	send(o, record.New(order{"ada", 5}).WithID("o-1"))
+	send(o, record.New(order{"ada", 5}), record.New(order{"bob", 7}))
+	// Output: POST application/json [5,7]
+}
+
+// An item of a bulk request has a status of its own.
+func ExampleMeaning() {
+	for _, code := range []int{201, 429, 400} {
+		err := httpoutlet.Meaning(code, "")
+		fmt.Println(err, record.IsPermanent(err))
+	}
 	// Output:
-	// POST application/x-ndjson {"index":{"_id":"o-1"}}
+	// <nil> false
+	// status 429 Too Many Requests false
+	// status 400 Bad Request true
+}
+
+// A bulk request of Elasticsearch: an action before each document, and in the answer a
+// status for each.
+func ExampleOptions_bulk() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Printf("%s", body)
+		fmt.Fprint(w, `{"errors":true,"items":[{"index":{"status":201}},{"index":{"status":400,"error":{"type":"mapper_parsing_exception"}}}]}`)
+	}))
+	defer server.Close()
+
+	o := httpoutlet.New(server.URL+"/orders/_bulk", bulk())
+	send(o, record.New(order{"ada", 5}).WithID("o-1"), record.New(order{"bob", -7}).WithID("o-2"))
+	// Output:
+	// {"index":{"_id":"o-1"}}
 	// {"by":"ada","total":5}
+	// {"index":{"_id":"o-2"}}
+	// {"by":"bob","total":-7}
+	// 1 failed: record 1: status 400 Bad Request: "{\"type\":\"mapper_parsing_exception\"}"
+}
+
+// bulk returns the options of bulk requests. A document has the ID of its record, so that
+// one which is offered again replaces itself.
+func bulk() *httpoutlet.Options {
+	type action struct {
+		Index struct {
+			ID string `json:"_id"`
+		} `json:"index"`
+	}
+	type answer struct {
+		Items []map[string]struct {
+			Status int             `json:"status"`
+			Error  json.RawMessage `json:"error"`
+		} `json:"items"`
+	}
+	return &httpoutlet.Options{
+		Body: httpoutlet.Lines,
+		Encode: func(buf []byte, r record.Record) ([]byte, error) {
+			var a action
+			a.Index.ID = r.ID()
+			buf, err := httpoutlet.JSON(buf, record.New(a))
+			if err != nil {
+				return nil, err
+			}
+			return httpoutlet.JSON(append(buf, '\n'), r)
+		},
+		Status: func(a httpoutlet.Answer) error {
+			if err := cmp.Or(a.Err, a.BodyErr); err != nil {
+				return err
+			}
+			var got answer
+			if err := json.Unmarshal(a.Body, &got); err != nil {
+				return err
+			}
+			if len(got.Items) != a.Records {
+				return fmt.Errorf("%d items for %d records", len(got.Items), a.Records)
+			}
+			var failures record.Failures
+			for i, item := range got.Items {
+				for _, result := range item {
+					failures.Add(i, httpoutlet.Meaning(result.Status, string(result.Error)))
+				}
+			}
+			return failures.Err()
+		},
+	}
 }
 
 // A server that takes some of a batch says so in its own way.

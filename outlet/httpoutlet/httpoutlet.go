@@ -180,13 +180,27 @@ func (o *Outlet) meaning(answer *httpclient.Answer, err error) error {
 		return nil
 	}
 	status := &StatusError{Code: code, Body: answer.Excerpt(answer.Body), Err: err}
-	switch {
-	case httpclient.PassingStatus(code):
-		if d := httpclient.RetryAfter(answer.Header); d > 0 {
-			return record.RetryAfter(d, status)
-		}
+	if code == http.StatusUnauthorized && o.opts.Token != nil {
 		return status
-	case code == http.StatusUnauthorized && o.opts.Token != nil:
+	}
+	if d := httpclient.RetryAfter(answer.Header); d > 0 && httpclient.PassingStatus(code) {
+		return record.RetryAfter(d, status)
+	}
+	return classified(status)
+}
+
+// Meaning returns what the outlet makes of a status that has no Retry-After: nil if it
+// is 2xx, else a [StatusError], which is permanent or not. It is for an Options.Status
+// that finds a status for each record.
+func Meaning(code int, body string) error {
+	if code >= 200 && code < 300 {
+		return nil
+	}
+	return classified(&StatusError{Code: code, Body: body})
+}
+
+func classified(status *StatusError) error {
+	if httpclient.PassingStatus(status.Code) {
 		return status
 	}
 	return record.Permanent(status)
