@@ -8,7 +8,7 @@
 //
 // # Suites
 //
-// [TestInlet], [TestOutlet], [TestProcessor] and [TestTrigger] hold an
+// [TestInlet], [TestOutlet], [TestProcessor], [TestTrigger] and [TestStore] hold an
 // implementation to the contract of its interface. Every rule is a subtest of
 // its own, with a fresh instance from the function given; a failure says what
 // happened, and the rule in words. A rule that does not apply, or cannot be

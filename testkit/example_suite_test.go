@@ -9,6 +9,7 @@ import (
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/planner"
 	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/state"
 	"github.com/databay-go/databay/testkit"
 )
 
@@ -56,4 +57,11 @@ func ExampleTestTrigger() {
 	var t *testing.T // of the test function around it
 
 	testkit.TestTrigger(t, func(*testing.T) planner.Trigger { return planner.NewTicker(nil) })
+}
+
+// A store on a disk is opened again by the suite, to see what it has kept.
+func ExampleTestStore() {
+	var t *testing.T // of the test function around it
+
+	testkit.TestStore(t, func(*testing.T) state.Store { return new(state.Memory) }, nil)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/planner"
 	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/state"
 )
 
 // Verdict is what a suite says of a node: the rules that it broke, and those that
@@ -48,6 +49,7 @@ func InletRules() []string     { return names(inletChecks()) }
 func OutletRules() []string    { return names(outletChecks()) }
 func ProcessorRules() []string { return names(processorChecks()) }
 func TriggerRules() []string   { return names(triggerChecks()) }
+func StoreRules() []string     { return names(storeChecks()) }
 
 // JudgeInlet is TestInlet. Each check has a factory of its own.
 func JudgeInlet(t *testing.T, prepare func() func() inlet.Inlet, opts InletOptions) Verdict {
@@ -77,6 +79,13 @@ func JudgeProcessor(t *testing.T, fresh func() record.Processor, sample func(i i
 func JudgeTrigger(t *testing.T, fresh func() planner.Trigger) Verdict {
 	return judge(t, triggerChecks(), func(t *testing.T) *triggerTrial {
 		return &triggerTrial{newTrial(t), func(*testing.T) planner.Trigger { return fresh() }}
+	})
+}
+
+// JudgeStore is TestStore.
+func JudgeStore(t *testing.T, fresh func(t *testing.T) state.Store, opts StoreOptions) Verdict {
+	return judge(t, storeChecks(), func(t *testing.T) *storeTrial {
+		return &storeTrial{newTrial(t), fresh, &opts}
 	})
 }
 
