@@ -45,6 +45,8 @@ var allowed = map[string][]string{
 
 	"outlet/httpoutlet": {"record", "state", "outlet", "internal/httpclient", "github.com/go-resty/resty/v2"},
 
+	"state/boltstate": {"state", "go.etcd.io/bbolt"}, // positions in a file
+
 	"internal/httpclient": {"github.com/go-resty/resty/v2"}, // what the HTTP nodes share
 
 	"internal/kafkaclient": { // what the Kafka nodes share; kfake is for tests
@@ -175,6 +177,7 @@ func TestPruning(t *testing.T) {
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	require.NoError(t, err)
 	for _, dependency := range []string{"gocron", "resty", "mongo", "franz-go", "testify"} {
+	for _, dependency := range []string{"gocron", "resty", "mongo", "testify", "bbolt"} {
 		assert.NotContains(t, string(mod), dependency)
 	}
 }
