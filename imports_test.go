@@ -176,8 +176,7 @@ func TestPruning(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	require.NoError(t, err)
-	for _, dependency := range []string{"gocron", "resty", "mongo", "franz-go", "testify"} {
-	for _, dependency := range []string{"gocron", "resty", "mongo", "testify", "bbolt"} {
+	for _, dependency := range []string{"gocron", "resty", "mongo", "franz-go", "bbolt", "testify"} {
 		assert.NotContains(t, string(mod), dependency)
 	}
 }
