@@ -1,9 +1,6 @@
 package link
 
-import (
-	"iter"
-	"slices"
-)
+import "slices"
 
 // fifo is a queue of entries. It keeps its array for what comes next.
 type fifo struct {
@@ -41,12 +38,10 @@ func (f *fifo) pop() entry {
 	return e
 }
 
-func (f *fifo) all() iter.Seq[*entry] {
-	return func(yield func(*entry) bool) {
-		for i := f.first; i < len(f.entries); i++ {
-			if !yield(&f.entries[i]) {
-				return
-			}
-		}
+// records counts the records in all entries.
+func (f *fifo) records() (n int64) {
+	for i := f.first; i < len(f.entries); i++ {
+		n += int64(len(f.entries[i].records))
 	}
+	return n
 }

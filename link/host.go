@@ -132,7 +132,7 @@ func (l *Link) deliver() {
 // with l.mu held.
 func (l *Link) publish(ctx context.Context, host Host, t *Transfer) {
 	defer l.mu.Lock()
-	r := t.report
+	r := t.report()
 	defer func() {
 		if host != nil && !l.isStopped() {
 			host.Reported(ctx, l, r)

@@ -31,11 +31,11 @@ type lane struct {
 	commit bool // a barrier has passed that may be committed
 
 	// Guarded by Link.mu.
-	inbox    fifo // before the processors; unused if there are none
-	queue    fifo // before the outlet
-	update   *record.Update
+	inbox    fifo      // before the processors; unused if there are none
+	queue    fifo      // before the outlet
+	transfer *Transfer // the last one; nil if there are no processors
 	working  bool
-	calling  string    // the node that is being called
+	calling  bool      // the outlet, or a processor
 	inside   bool      // records are being processed
 	pause    time.Time // nothing is to be offered before
 	flush    bool      // holders are to release everything
@@ -58,11 +58,11 @@ func (c *chain) state() chainState { return chainState{c.stuck(), c.wake()} }
 
 // entry is one batch for a lane, the end of a transfer, or both.
 type entry struct {
-	records []record.Record
-	update  *record.Update // nil: only an end, or a call of the processors
-	offers  int            // made so far
-	end     bool           // a transfer ends with it
-	barrier *barrier       // of that end; nil if there is nothing to commit
+	records  []record.Record
+	transfer *Transfer // whose update they bear; nil: only an end, or a call of the processors
+	offers   int       // made so far
+	end      bool      // a transfer ends with it
+	barrier  *barrier  // of that end; nil if there is nothing to commit
 }
 
 // add appends e to the lane. l.mu is held.
@@ -82,8 +82,16 @@ func (ln *lane) add(e entry) {
 	if len(ln.chain.stages) > 0 {
 		ln.inbox.push(e)
 	} else if len(e.records) > 0 || e.end || ln.link.pushEmpty {
-		ln.queue.push(e)
+		ln.enqueue(e)
 	}
+}
+
+// enqueue appends e to the queue. l.mu is held.
+func (ln *lane) enqueue(e entry) {
+	if e.transfer != nil {
+		e.transfer.uses++
+	}
+	ln.queue.push(e)
 }
 
 // take takes the lane if it is idle and there is something to do, and reports
@@ -102,20 +110,35 @@ func (ln *lane) take() bool {
 	return true
 }
 
-// work does what there is to do, and then gives the lane back. If user code calls
-// runtime.Goexit, the lane is given back on the way out.
-func (ln *lane) work() {
-	defer ln.release()
-	for ln.step() {
-	}
+// start calls work in a goroutine of its own.
+func (ln *lane) start() {
+	go func() {
+		ln.link.mu.Lock()
+		ln.work()
+	}()
 }
 
-// step does one thing and reports whether there may be more to do.
+// work does what there is to do, and then gives the lane back. It is called with l.mu
+// held, which it releases. If user code calls runtime.Goexit, the lane is given back
+// on the way out.
+func (ln *lane) work() {
+	locked := false
+	defer func() {
+		if !locked {
+			ln.link.mu.Lock()
+		}
+		ln.release()
+	}()
+	for ln.step() {
+	}
+	locked = true
+}
+
+// step does one thing and reports whether there may be more to do. l.mu is held, but
+// not while user code is called, nor when that ends the goroutine.
 func (ln *lane) step() bool {
 	l := ln.link
-	l.mu.Lock()
 	if ln.dead || l.journal.isFenced() {
-		l.mu.Unlock()
 		return false
 	}
 	if ln.commit {
@@ -123,24 +146,33 @@ func (ln *lane) step() bool {
 		ctx := l.ctx
 		l.mu.Unlock()
 		l.commit(ctx, false)
+		l.mu.Lock()
 		return true
 	}
 	if ln.queue.len() > 0 {
 		e := ln.queue.head()
-		if e.update == nil || len(e.records) == 0 && !l.pushEmpty {
+		if e.transfer == nil || len(e.records) == 0 && !l.pushEmpty {
 			ln.pop()
-			l.mu.Unlock()
 			return true
 		}
-		u := *e.update
-		u.From, u.Attempt = time.Time{}, e.offers+1
+		u := e.transfer.update()
+		u.Attempt = e.offers + 1
 		if ln.atomic != nil {
 			u.Commit = l.commitWith(ln)
 		}
-		ln.calling = ln.name
+		ln.calling = true
 		ctx, records := l.ctx, e.records
 		l.mu.Unlock()
-		return ln.offer(ctx, records, u)
+		err := ln.offer(ctx, records, &u)
+		l.mu.Lock()
+		failure := ln.answer(records, err)
+		if failure == nil {
+			return true
+		}
+		l.mu.Unlock()
+		l.fail(failure)
+		l.mu.Lock()
+		return failure.Records == 0
 	}
 	if ln.inbox.len() > 0 || ln.state.stuck {
 		var e entry
@@ -150,22 +182,22 @@ func (ln *lane) step() bool {
 			}
 		}
 		ln.inside = true
-		ln.calling = ln.name
-		update := e.update
-		if update == nil {
-			update = ln.update
+		ln.calling = true
+		t := e.transfer
+		if t == nil {
+			t = ln.transfer
 		}
-		ctx, flush := l.ctx, ln.flush
-		l.mu.Unlock()
-		return ln.process(ctx, e, update, flush)
+		return ln.process(e, t)
 	}
-	l.mu.Unlock()
 	return false
 }
 
 // pop removes the head of the queue, which is done. l.mu is held.
 func (ln *lane) pop() {
 	e := ln.queue.pop()
+	if e.transfer != nil {
+		e.transfer.uses--
+	}
 	if !e.end {
 		return
 	}
@@ -176,11 +208,14 @@ func (ln *lane) pop() {
 	}
 }
 
-// process runs the lane's processors on e and queues what comes out, under update.
-func (ln *lane) process(ctx context.Context, e entry, update *record.Update, flush bool) bool {
+// process runs the lane's processors on e and queues what comes out, as records of t.
+// l.mu is held as in step.
+func (ln *lane) process(e entry, t *Transfer) bool {
 	l := ln.link
+	ctx, flush := l.ctx, ln.flush
+	l.mu.Unlock()
 	fail := func(err *Error) {
-		err.Number = update.Number
+		err.Number = t.number
 		l.mu.Lock()
 		dead := ln.dead
 		l.mu.Unlock()
@@ -193,7 +228,6 @@ func (ln *lane) process(ctx context.Context, e entry, update *record.Update, flu
 	}
 	out, barriers := ln.chain.run(ctx, e.records, e.barrier, fail)
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if ln.dead {
 		return false
 	}
@@ -201,16 +235,16 @@ func (ln *lane) process(ctx context.Context, e entry, update *record.Update, flu
 	if e.end && e.barrier == nil {
 		barriers = append(barriers, nil) // nothing to commit, but an end
 	}
-	if len(out) > 0 || l.pushEmpty && e.update != nil {
-		next := entry{records: out, update: update}
+	if len(out) > 0 || l.pushEmpty && e.transfer != nil {
+		next := entry{records: out, transfer: t}
 		if len(barriers) == 1 {
 			next.end, next.barrier, barriers = true, barriers[0], nil
 			ln.ends++
 		}
-		ln.queue.push(next)
+		ln.enqueue(next)
 	}
 	for _, b := range barriers {
-		ln.queue.push(entry{end: true, barrier: b})
+		ln.enqueue(entry{end: true, barrier: b})
 		ln.ends++
 	}
 	return !ln.state.stuck
@@ -221,7 +255,7 @@ func (ln *lane) settle() {
 	d := ln.chain.delta
 	ln.chain.delta = delta{}
 	ln.inside = false
-	ln.calling = ""
+	ln.calling = false
 	ln.state = ln.chain.state()
 	ln.account.Produced += d.produced
 	ln.account.Filtered += d.filtered
@@ -229,14 +263,20 @@ func (ln *lane) settle() {
 	ln.account.Pending += d.produced - d.filtered - d.held
 }
 
-// offer offers records, the head of the queue, to the outlet, and reports whether
-// they were accepted.
-func (ln *lane) offer(ctx context.Context, records []record.Record, u record.Update) bool {
-	err := guard(func() error { return ln.push(ctx, records, u) }, func(err error) { ln.answer(records, err) })
-	return ln.answer(records, err)
+// offer offers records, the head of the queue, to the outlet and returns its answer.
+func (ln *lane) offer(ctx context.Context, records []record.Record, u *record.Update) error {
+	return guard(func() error { return ln.push(ctx, records, u) }, func(err error) {
+		l := ln.link
+		l.mu.Lock()
+		failure := ln.answer(records, err)
+		l.mu.Unlock()
+		if failure != nil {
+			l.fail(failure)
+		}
+	})
 }
 
-func (ln *lane) push(ctx context.Context, records []record.Record, u record.Update) error {
+func (ln *lane) push(ctx context.Context, records []record.Record, u *record.Update) error {
 	var uncopied error
 	n := len(records)
 	if ln.copies {
@@ -250,7 +290,7 @@ func (ln *lane) push(ctx context.Context, records []record.Record, u record.Upda
 		ctx, cancel = context.WithTimeout(ctx, ln.timeout)
 		defer cancel()
 	}
-	err := ln.out.Push(ctx, records, u)
+	err := ln.out.Push(ctx, records, *u)
 	if uncopied != nil {
 		return merge(record.AsPartial(uncopied), n, err)
 	}
@@ -284,30 +324,27 @@ func merge(missing *record.Partial, n int, err error) error {
 	return failures.Err()
 }
 
-// answer takes the outlet's answer about records, the head of the queue, and
-// reports whether all of them are accepted.
-func (ln *lane) answer(records []record.Record, err error) bool {
+// answer takes the outlet's answer about records, the head of the queue, and returns
+// the failure that is to be told: nil if all of them are accepted. l.mu is held.
+func (ln *lane) answer(records []record.Record, err error) *Error {
 	l := ln.link
 	rest, wrong := remainder(records, err)
 	if wrong != nil {
 		err = wrong
 	}
-	l.mu.Lock()
-	ln.calling = ""
+	ln.calling = false
 	if ln.dead {
-		l.mu.Unlock()
-		return false
+		return nil // the next step sees it
 	}
 	done := int64(len(records) - len(rest))
 	ln.account.Delivered += done
 	ln.account.Pending -= done
 	l.delivered += done
 	e := ln.queue.head()
-	number := e.update.Number
+	number := e.transfer.number
 	if err == nil {
 		ln.finish()
-		l.mu.Unlock()
-		return true
+		return nil
 	}
 	e.records = rest
 	e.offers++
@@ -317,9 +354,7 @@ func (ln *lane) answer(records []record.Record, err error) bool {
 	if d := longestPause(err); d > 0 {
 		ln.pause = time.Now().Add(d)
 	}
-	l.mu.Unlock()
-	l.fail(&Error{Op: OpPush, Node: ln.name, Number: number, Records: len(rest), Kept: true, Err: err})
-	return len(rest) == 0
+	return &Error{Op: OpPush, Node: ln.name, Number: number, Records: len(rest), Kept: true, Err: err}
 }
 
 // longestPause returns the longest pause that err, or anything it wraps, asks for.
@@ -343,14 +378,13 @@ func (ln *lane) finish() {
 	ln.pop()
 }
 
-// release gives the lane back.
+// release gives the lane back. It is called with l.mu held, which it releases.
 func (ln *lane) release() {
 	l := ln.link
-	l.mu.Lock()
-	if !ln.dead {
+	if ln.inside && !ln.dead { // a processor has called runtime.Goexit
 		ln.settle()
 	}
-	ln.calling = ""
+	ln.calling = false
 	ln.working = false
 	l.idle.Broadcast()
 	if !ln.dead && l.quiet() {
@@ -371,11 +405,7 @@ func (ln *lane) actual() (n int64) {
 	if ln.inside || ln.dead {
 		return ln.account.Pending // they are with the processors, or given up
 	}
-	for _, f := range []*fifo{&ln.inbox, &ln.queue} {
-		for e := range f.all() {
-			n += int64(len(e.records))
-		}
-	}
+	n = ln.inbox.records() + ln.queue.records()
 	for _, s := range ln.chain.stages {
 		n += int64(len(s.stuck))
 	}
@@ -389,7 +419,10 @@ func (ln *lane) call() string {
 			return name
 		}
 	}
-	return ln.calling
+	if ln.calling {
+		return ln.name
+	}
+	return ""
 }
 
 // giveUp leaves the call behind that the lane is making. l.mu is held.

@@ -213,12 +213,12 @@ func (l *Link) Once(ctx context.Context) (Report, error) {
 	if err := l.Start(ctx); err != nil {
 		return Report{}, err
 	}
-	t := &Transfer{link: l, update: record.Update{Link: l.name, Tags: l.tags, Reason: record.Forced}}
-	t.report = Report{Link: l.name, Tags: l.tags, Number: -1, Reason: record.Forced, Began: time.Now()}
+	t := &Transfer{link: l, number: -1, reason: record.Forced, began: time.Now()}
 	begun := make(chan struct{})
 	go func() {
 		defer close(begun)
-		t.begin()
+		l.mu.Lock()
+		t.begin(l, Tick{Reason: record.Forced})
 	}()
 	select {
 	case <-begun:
@@ -230,7 +230,7 @@ func (l *Link) Once(ctx context.Context) (Report, error) {
 	l.mu.Unlock()
 	end, endErr := l.Shutdown(context.WithoutCancel(ctx))
 	l.mu.Lock()
-	report, err := t.report, t.open()
+	report, err := t.report(), t.open()
 	l.mu.Unlock()
 	if report.Number < 0 { // the link was stopped before it could begin
 		report.Outcome, report.Err, err = Interrupted, ErrStopped, ErrStopped

@@ -55,6 +55,7 @@ type Link struct {
 	zombies  []zombie  // calls that were given up
 
 	front     *Transfer // before its hand-over
+	spare     *Transfer // zero, for the next one
 	number    int64     // of the next transfer
 	due       time.Time // of the last transfer that pulled
 	state     chainState
@@ -343,25 +344,27 @@ func (l *Link) full() bool {
 
 // settle takes over what the last run of the chain has changed. l.mu is held.
 func (l *Link) settle() {
+	l.transit = nil
+	if len(l.chain.stages) == 0 {
+		return
+	}
 	d := l.chain.delta
 	l.chain.delta = delta{}
 	l.account.Produced += d.produced
 	l.account.Filtered += d.filtered
 	l.account.Held += d.held
 	l.account.Failed += d.stuck
-	l.transit = nil
 	l.state = l.chain.state()
 }
 
 // newBarrier returns the barrier at the end of the pulls of t, or nil if there is
-// nothing to commit. That of a stop, which pulls nothing, carries its number.
+// nothing to commit. That of a stop, which pulls nothing, carries its number. l.mu is
+// held.
 func (l *Link) newBarrier(t *Transfer) *barrier {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.journal == nil {
 		return nil
 	}
-	b := &barrier{link: l, number: t.update.Number, due: t.update.Due, points: make([]point, len(t.sources))}
+	b := &barrier{link: l, number: t.number, due: t.due, points: make([]point, len(t.sources))}
 	if t.stop {
 		b.due = l.due
 	}
@@ -418,47 +421,40 @@ func (l *Link) makeReport() {
 
 // fillReport gives t what has happened since the last report. l.mu is held.
 func (l *Link) fillReport(t *Transfer) {
-	r := &t.report
-	r.Account = l.changes()
-	r.Took = time.Since(r.Began)
-	if err := cmp.Or(r.Account.Balance(), l.missing()); err != nil {
-		t.unbalanced = &Error{Op: OpReport, Link: l.name, Node: "account", Number: r.Number, Err: err}
+	l.changes(&t.account)
+	t.took = time.Since(t.began)
+	if err := cmp.Or(t.account.balance(), l.missing()); err != nil {
+		t.unbalanced = &Error{Op: OpReport, Link: l.name, Node: "account", Number: t.number, Err: err}
 		l.errs = append(l.errs, t.unbalanced)
 	}
 	t.errs, l.errs = l.errs, nil
-	r.Err = join(t.errs)
+	t.err = join(t.errs)
 	switch {
 	case t.blocked && !t.stop:
-		r.Outcome = Blocked
+		t.outcome = Blocked
 	case len(t.errs) > 0:
-		r.Outcome = Failed
+		t.outcome = Failed
 	default:
-		r.Outcome = Ran
+		t.outcome = Ran
 	}
 }
 
-// changes returns how the account has changed since it was called last. l.mu is
+// changes sets a to how the account has changed since it was called last. l.mu is
 // held.
-func (l *Link) changes() Account {
-	a := l.account
+func (l *Link) changes(a *Account) {
+	*a = Account{Lanes: make([]LaneAccount, 0, len(l.lanes)+len(l.draining))}
+	a.add(&l.account, 1)
+	a.add(&l.reported, -1)
 	a.Failed += int64(len(l.transit))
-	was := l.reported
-	l.reported = a
-	a.Pulled -= was.Pulled
-	a.Produced -= was.Produced
-	a.Filtered -= was.Filtered
-	a.Held -= was.Held
-	a.Failed -= was.Failed
-	a.Handed -= was.Handed
-	a.Abandoned -= was.Abandoned
-	a.Lost -= was.Lost
-	a.Lanes = make([]LaneAccount, 0, len(l.lanes)+len(l.draining))
+	l.reported.add(a, 1)
 	for _, ln := range append(l.allLanes(), l.gone...) {
-		a.Lanes = append(a.Lanes, ln.account.plus(ln.reported, -1))
-		ln.reported = ln.account
+		change := LaneAccount{Name: ln.name}
+		change.add(&ln.account, 1)
+		change.add(&ln.reported, -1)
+		ln.reported.add(&change, 1)
+		a.Lanes = append(a.Lanes, change)
 	}
 	l.gone = nil
-	return a
 }
 
 // missing compares what is pending according to the account with what is there.

@@ -52,7 +52,7 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 			link: l, out: c.Outlet, name: name, processors: slices.Clone(c.Processors),
 			timeout: c.Timeout, limit: bound(c.Pending, defaultPending), copies: l.copies(c.Outlet),
 		}
-		ln.account.Name, ln.reported.Name = name, name
+		ln.account.Name = name
 		if a, ok := c.Outlet.(outlet.Atomic); ok && l.journal != nil {
 			alone(func() error { // stores that cannot be compared panic
 				if a.Store() == any(l.journal.store) {

@@ -148,11 +148,11 @@ func (l *Link) RemoveOutlets(ctx context.Context, outlets ...outlet.Outlet) erro
 // retire makes a lane that was removed deliver what it has. l.mu is held.
 func (ln *lane) retire() {
 	ln.flush = true
-	if len(ln.chain.stages) > 0 && ln.update != nil {
+	if len(ln.chain.stages) > 0 && ln.transfer != nil {
 		ln.inbox.push(entry{}) // so that holders release
 	}
 	if ln.take() {
-		go ln.work()
+		ln.start()
 	}
 }
 

@@ -87,13 +87,16 @@ type LaneAccount struct {
 
 // Balance returns an error that is [ErrUnbalanced] if the account does not
 // balance.
-func (a Account) Balance() error {
+func (a Account) Balance() error { return a.balance() }
+
+func (a *Account) balance() error {
 	var errs []error
 	if in, out := a.Pulled+a.Produced, a.Filtered+a.Held+a.Failed+a.Abandoned+a.Handed; in != out {
 		errs = append(errs, fmt.Errorf("%w: pulled %d + produced %d ≠ filtered %d + held %d + failed %d + abandoned %d + handed over %d",
 			ErrUnbalanced, a.Pulled, a.Produced, a.Filtered, a.Held, a.Failed, a.Abandoned, a.Handed))
 	}
-	for _, l := range a.Lanes {
+	for i := range a.Lanes {
+		l := &a.Lanes[i]
 		if in, out := l.Offered+l.Produced, l.Filtered+l.Held+l.Pending+l.Delivered+l.Dropped+l.Abandoned; in != out {
 			errs = append(errs, fmt.Errorf("%w: lane %s: offered %d + produced %d ≠ filtered %d + held %d + pending %d + delivered %d + dropped %d + abandoned %d",
 				ErrUnbalanced, l.Name, l.Offered, l.Produced, l.Filtered, l.Held, l.Pending, l.Delivered, l.Dropped, l.Abandoned))
@@ -104,20 +107,13 @@ func (a Account) Balance() error {
 
 // Add returns the sum of both accounts. Lanes are matched by their names.
 func (a Account) Add(b Account) Account {
-	a.Pulled += b.Pulled
-	a.Produced += b.Produced
-	a.Filtered += b.Filtered
-	a.Held += b.Held
-	a.Failed += b.Failed
-	a.Handed += b.Handed
-	a.Abandoned += b.Abandoned
-	a.Lost += b.Lost
+	a.add(&b, 1)
 	lanes := append([]LaneAccount(nil), a.Lanes...)
 next:
 	for _, l := range b.Lanes {
 		for i := range lanes {
 			if lanes[i].Name == l.Name {
-				lanes[i] = lanes[i].plus(l, 1)
+				lanes[i].add(&l, 1)
 				continue next
 			}
 		}
@@ -127,8 +123,20 @@ next:
 	return a
 }
 
-// plus returns l + sign·b.
-func (l LaneAccount) plus(b LaneAccount, sign int64) LaneAccount {
+// add adds sign·b, but for the lanes.
+func (a *Account) add(b *Account, sign int64) {
+	a.Pulled += sign * b.Pulled
+	a.Produced += sign * b.Produced
+	a.Filtered += sign * b.Filtered
+	a.Held += sign * b.Held
+	a.Failed += sign * b.Failed
+	a.Handed += sign * b.Handed
+	a.Abandoned += sign * b.Abandoned
+	a.Lost += sign * b.Lost
+}
+
+// add adds sign·b.
+func (l *LaneAccount) add(b *LaneAccount, sign int64) {
 	l.Offered += sign * b.Offered
 	l.Produced += sign * b.Produced
 	l.Filtered += sign * b.Filtered
@@ -138,7 +146,6 @@ func (l LaneAccount) plus(b LaneAccount, sign int64) LaneAccount {
 	l.Dropped += sign * b.Dropped
 	l.Abandoned += sign * b.Abandoned
 	l.Lost += sign * b.Lost
-	return l
 }
 
 // String returns the account in one line: "pulled 9 filtered 4 held 0 pending 0

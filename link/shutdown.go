@@ -122,8 +122,11 @@ func (l *Link) await(limit *bool, done func() bool) {
 // end does the work of Shutdown.
 func (l *Link) end(s *stop) {
 	l.await(&s.over, func() bool { return !l.changing })
-	last := &Transfer{link: l, stop: true, update: record.Update{Link: l.name, Tags: l.tags, Reason: record.Flush}}
-	go last.begin()
+	last := &Transfer{link: l, stop: true}
+	go func() {
+		l.mu.Lock()
+		last.begin(l, Tick{Reason: record.Flush})
+	}()
 	l.await(&s.over, func() bool { return last.handed || last.finished })
 	resting := func() bool {
 		return !slices.ContainsFunc(l.allLanes(), func(ln *lane) bool { return ln.working })
@@ -168,11 +171,10 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
 
 	l.mu.Lock()
 	if !last.handed { // something hangs before it
-		last = &Transfer{link: l, stop: true}
-		last.report = Report{Number: l.number, Due: time.Now(), Reason: record.Flush, Began: time.Now()}
+		now := time.Now()
+		last = &Transfer{link: l, stop: true, reason: record.Flush, number: l.number, due: now, began: now}
 		l.number++
 	}
-	last.report.Link, last.report.Tags = l.name, l.tags
 	if l.current != nil && l.current != last {
 		l.makeReport()
 	}
@@ -195,7 +197,7 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
 			t.finish()
 		}
 	}
-	s.report, s.err = last.report, last.open()
+	s.report, s.err = last.report(), last.open()
 	s.report.Err = join(last.errs)
 	if s.report.Err != nil {
 		s.report.Outcome = Failed
@@ -218,7 +220,7 @@ func (l *Link) lastOffer(last *Transfer) {
 	defer l.mu.Unlock()
 	for _, ln := range last.busy {
 		if ln.take() {
-			go ln.work()
+			ln.start()
 		}
 	}
 }
@@ -256,8 +258,8 @@ func (l *Link) abandon() (hung []string, front bool) {
 func (t *Transfer) giveUp(node string) {
 	l := t.link
 	t.dead = true
-	if t.update.Reason != record.Flush && !t.blocked {
-		l.due = t.update.Due // it may have pulled
+	if t.reason != record.Flush && !t.blocked {
+		l.due = t.due // it may have pulled
 	}
 	if !t.taken { // what some inlets have returned while another hangs
 		for _, s := range t.sources {
@@ -270,9 +272,9 @@ func (t *Transfer) giveUp(node string) {
 	if t.stop {
 		return
 	}
-	t.errs = append(t.errs, &Error{Op: OpShutdown, Link: l.name, Node: node, Number: t.update.Number, Err: errAbandoned})
-	t.report.Outcome, t.report.Err = Failed, join(t.errs)
-	t.report.Took = time.Since(t.report.Began)
+	t.errs = append(t.errs, &Error{Op: OpShutdown, Link: l.name, Node: node, Number: t.number, Err: errAbandoned})
+	t.outcome, t.err = Failed, join(t.errs)
+	t.took = time.Since(t.began)
 	t.finish()
 }
 
@@ -378,6 +380,9 @@ func (t *Transfer) open() error {
 
 // join joins errs, if there are any.
 func join(errs []*Error) error {
+	if len(errs) == 0 {
+		return nil
+	}
 	all := make([]error, len(errs))
 	for i, err := range errs {
 		all[i] = err

@@ -52,7 +52,9 @@ func (s *source) resumable() bool { return s.seek != nil || s.commit != nil }
 // pull pulls and keeps the result, unless ctx has ended already.
 func (s *source) pull(ctx context.Context, u record.Update) {
 	s.state.Store(calling)
-	s.records, s.err = nil, nil
+	if s.records != nil || s.err != nil { // of one that was left behind
+		s.records, s.err = nil, nil
+	}
 	ok := false
 	defer func() {
 		if !ok {

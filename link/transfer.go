@@ -31,14 +31,19 @@ const (
 
 // Transfer is one transfer that was begun.
 type Transfer struct {
-	link  *Link
-	ctx   context.Context // that nodes are called with: the link's
-	stop  bool            // it is the last one, of a Shutdown
-	phase int
+	link   *Link
+	ctx    context.Context // that nodes are called with: the link's
+	stop   bool            // it is the last one, of a Shutdown
+	phase  uint8
+	locked bool // the last phase has left Link.mu locked for the next one
 
-	update   record.Update
+	reason   record.Reason
+	number   int64 // below 0: it is not made
+	due      time.Time
+	began    time.Time
 	sources  []*source
 	batches  [][]record.Record
+	one      [1][]record.Record // the array of batches, if there is one
 	barriers []*barrier
 	errs     []*Error
 	blocked  bool
@@ -48,9 +53,13 @@ type Transfer struct {
 	taken      bool    // what was pulled is taken over
 	dead       bool    // given up by a Shutdown
 	handed     bool    // the hand-over is done
+	uses       int     // by lanes that have its records
 	busy       []*lane // of a stop: those that were busy then
-	report     Report
-	unbalanced *Error        // a mistake in the account
+	outcome    Outcome
+	took       time.Duration
+	err        error         // all that has failed
+	account    Account       // its changes
+	unbalanced *Error        // a mistake in it
 	finished   bool          // the report is made and has been delivered
 	done       chan struct{} // closed then; made when somebody waits
 }
@@ -64,11 +73,26 @@ type Transfer struct {
 // The error is [ErrStopped] if the link is not started or is being stopped,
 // [ErrFenced] if another writer has taken over, and [ErrInside] if ctx is that of
 // a call that this link makes. Of several callers one waits for another.
-func (l *Link) Transfer(ctx context.Context, tick Tick) (Report, error) {
+func (l *Link) Transfer(ctx context.Context, tick Tick) (report Report, err error) {
 	if FromContext(ctx) == l {
 		return Report{}, ErrInside
 	}
-	return l.Begin(tick).Wait(ctx)
+	l.mu.Lock()
+	t := l.spare
+	if l.spare = nil; t == nil {
+		t = new(Transfer)
+	}
+	t.begin(l, tick)
+	if err := t.await(ctx); err != nil {
+		return Report{}, err
+	}
+	report, err = t.result()
+	if t.unused() {
+		*t = Transfer{}
+		l.spare = t
+	}
+	l.mu.Unlock()
+	return report, err
 }
 
 // Begin makes one transfer as far as the calling goroutine has to do it: when it
@@ -76,13 +100,18 @@ func (l *Link) Transfer(ctx context.Context, tick Tick) (Report, error) {
 // been served. Other lanes may still be working. It is for who runs links, as a
 // planner does; see [Link.Transfer].
 func (l *Link) Begin(tick Tick) *Transfer {
-	t := &Transfer{link: l, update: record.Update{Link: l.name, Tags: l.tags, Due: tick.Due, Reason: tick.Reason}}
-	t.begin()
+	l.mu.Lock()
+	t := new(Transfer)
+	t.begin(l, tick)
 	return t
 }
 
-func (t *Transfer) begin() {
-	if t.enter() {
+// begin is called with l.mu held, which it releases.
+func (t *Transfer) begin(l *Link, tick Tick) {
+	t.link, t.reason = l, tick.Reason
+	entered := t.enter(tick.Due)
+	l.mu.Unlock()
+	if entered {
 		t.run()
 	}
 }
@@ -115,34 +144,29 @@ func (t *Transfer) run() {
 
 // enter waits until no other transfer is before its hand-over, at most until the link
 // is being stopped, and reports whether this one may be made. If not, its report
-// says why.
-func (t *Transfer) enter() bool {
+// says why. l.mu is held.
+func (t *Transfer) enter(due time.Time) bool {
 	l := t.link
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	for l.front != nil && (t.stop || l.phase == started) {
 		l.idle.Wait()
 	}
-	u := &t.update
-	began := time.Now()
-	now := u.Due.IsZero()
+	t.number, t.began = -1, time.Now()
+	now := due.IsZero()
 	if now {
-		u.Due = began
+		due = t.began
 	}
-	u.Due = u.Due.Round(0) // the wall clock alone counts, whatever is done to it
-	t.report = Report{Link: l.name, Tags: l.tags, Number: -1, Due: u.Due, Reason: u.Reason, Began: began}
+	t.due = due.Round(0) // the wall clock alone counts, whatever is done to it
 	switch {
 	case l.phase != started && !(t.stop && !l.stop.over):
 		return t.refuse(Interrupted, ErrStopped)
 	case l.journal.isFenced():
 		return t.refuse(Failed, ErrFenced)
 	}
-	due, late := clampDue(u.Reason, u.Due, l.due)
+	due, late := clampDue(t.reason, t.due, l.due)
 	if late && !now {
 		return t.refuse(Coalesced, nil)
 	}
-	u.Due, t.report.Due = due, due
-	u.Number, t.report.Number = l.number, l.number
+	t.due, t.number = due, l.number
 	l.number++
 	l.front = t
 	t.ctx = l.ctx
@@ -163,7 +187,7 @@ func clampDue(reason record.Reason, due, last time.Time) (_ time.Time, late bool
 
 // refuse ends a transfer that is not made. l.mu is held.
 func (t *Transfer) refuse(o Outcome, err error) bool {
-	t.report.Outcome, t.report.Err, t.finished = o, err, true
+	t.outcome, t.err, t.finished = o, err, true
 	t.link.idle.Broadcast()
 	return false
 }
@@ -171,7 +195,7 @@ func (t *Transfer) refuse(o Outcome, err error) bool {
 // fail notes an error of this transfer and asks the handlers.
 func (t *Transfer) fail(err *Error) {
 	l := t.link
-	err.Link, err.Number = l.name, t.update.Number
+	err.Link, err.Number = l.name, t.number
 	l.mu.Lock()
 	dead := t.dead
 	if !dead {
@@ -192,14 +216,16 @@ func (t *Transfer) retry() {
 	case t.stop:
 		t.blocked = false // what is held is to leave
 		l.chain.flush(t.fail)
+		l.mu.Lock()
 		b = l.newBarrier(t)
+		l.mu.Unlock()
 	case t.blocked:
 		l.commit(t.ctx, false) // it may be the store that blocks
 		l.mu.Lock()
 		t.blocked = l.full()
 		l.mu.Unlock()
 	}
-	if t.blocked || !(l.chain.stuck() || t.update.Reason == record.Flush) {
+	if t.blocked || !(l.chain.stuck() || t.reason == record.Flush) {
 		return
 	}
 	defer func() { t.blocked = l.chain.stuck() }() // also if a node calls runtime.Goexit
@@ -208,12 +234,12 @@ func (t *Transfer) retry() {
 
 // pull pulls from all inlets.
 func (t *Transfer) pull() {
-	if t.blocked || t.update.Reason == record.Flush {
+	if t.blocked || t.reason == record.Flush {
 		return
 	}
 	l := t.link
 	if len(t.sources) == 1 {
-		t.sources[0].pull(t.ctx, t.update)
+		t.sources[0].pull(t.ctx, t.update())
 		return
 	}
 	var places chan struct{}
@@ -229,7 +255,7 @@ func (t *Transfer) pull() {
 			if places != nil {
 				defer func() { <-places }()
 			}
-			s.pull(t.ctx, t.update)
+			s.pull(t.ctx, t.update())
 		})
 	}
 	pulls.Wait()
@@ -237,7 +263,7 @@ func (t *Transfer) pull() {
 
 // process joins what was pulled and runs it through the processors and groupers.
 func (t *Transfer) process() {
-	if t.blocked || t.update.Reason == record.Flush {
+	if t.blocked || t.reason == record.Flush {
 		return
 	}
 	l := t.link
@@ -257,14 +283,20 @@ func (t *Transfer) process() {
 	t.taken = true
 	l.account.Pulled += int64(len(records))
 	l.transit = records
-	l.mu.Unlock()
 	var failures []*Error
 	for _, s := range t.sources {
-		if err := s.take(t.update.Due); err != nil {
+		if err := s.take(t.due); err != nil {
 			failures = append(failures, &Error{Op: OpPull, Node: s.name, Err: err})
 		}
 	}
-	defer t.through(records, l.newBarrier(t)) // also if a handler calls runtime.Goexit
+	b := l.newBarrier(t)
+	if len(failures) == 0 && len(l.chain.stages) == 0 { // then no user code is called
+		t.through(records, b)
+		t.locked = true
+		return
+	}
+	l.mu.Unlock()
+	defer t.through(records, b) // also if a handler calls runtime.Goexit
 	for _, err := range failures {
 		t.fail(err)
 	}
@@ -278,6 +310,9 @@ func (t *Transfer) through(records []record.Record, b *barrier) {
 	if l.grouping != nil {
 		t.batches = append(t.batches, l.grouping.take()...)
 	} else if len(out) > 0 {
+		if t.batches == nil {
+			t.batches = t.one[:0]
+		}
 		t.batches = append(t.batches, out)
 	}
 }
@@ -285,8 +320,10 @@ func (t *Transfer) through(records []record.Record, b *barrier) {
 // hand hands everything over to the lanes, and lets the next transfer begin.
 func (t *Transfer) hand() {
 	l := t.link
-	l.mu.Lock()
-	t.handed = true
+	if !t.locked {
+		l.mu.Lock()
+	}
+	t.locked, t.handed = false, true
 	if t.dead {
 		l.idle.Broadcast()
 		l.mu.Unlock()
@@ -297,9 +334,9 @@ func (t *Transfer) hand() {
 	}
 	l.current = t
 	l.errs = append(l.errs, t.errs...)
-	pulls := !t.blocked && t.update.Reason != record.Flush
+	pulls := !t.blocked && t.reason != record.Flush
 	if pulls {
-		l.due = t.update.Due
+		l.due = t.due
 	}
 	l.settle()
 	if l.pushEmpty && len(t.batches) == 0 && pulls {
@@ -309,7 +346,8 @@ func (t *Transfer) hand() {
 	var others []*lane
 	for _, ln := range l.allLanes() {
 		if len(ln.chain.stages) > 0 { // else it would only keep the transfer in memory
-			ln.update = &t.update
+			ln.transfer = t
+			t.uses++
 		}
 		ln.flush = ln.flush || t.stop
 		if !ln.take() {
@@ -331,9 +369,13 @@ func (t *Transfer) hand() {
 	}
 	ready := t.inline == nil || l.ready()
 	reports := len(l.outbox) > 0
+	if len(others) == 0 && !reports && !ready { // then no user code is called
+		t.locked = true
+		return
+	}
 	l.mu.Unlock()
 	for _, ln := range others {
-		go ln.work()
+		ln.start()
 	}
 	if reports {
 		l.deliver()
@@ -361,7 +403,7 @@ func (l *Link) distribute(t *Transfer, pulls bool) {
 	}
 	for _, ln := range l.lanes {
 		for i, batch := range t.batches {
-			e := entry{records: batch, update: &t.update}
+			e := entry{records: batch, transfer: t}
 			if i == len(t.batches)-1 {
 				e.end, e.barrier = pulls || b != nil, b
 			}
@@ -379,39 +421,77 @@ func (l *Link) distribute(t *Transfer, pulls bool) {
 
 // serve works the first lane that was found idle.
 func (t *Transfer) serve() {
-	if t.inline != nil {
-		t.inline.work()
+	if t.inline == nil {
+		return
 	}
+	if !t.locked {
+		t.link.mu.Lock()
+	}
+	t.locked = false
+	t.inline.work()
 }
 
 // Outcome returns how the transfer ended, or [Running].
 func (t *Transfer) Outcome() Outcome {
 	t.link.mu.Lock()
 	defer t.link.mu.Unlock()
-	return t.report.Outcome
+	return t.outcome
 }
 
 // Wait waits for the transfer's end, as [Link.Transfer] does.
 func (t *Transfer) Wait(ctx context.Context) (Report, error) {
+	if err := t.await(ctx); err != nil {
+		return Report{}, err
+	}
+	defer t.link.mu.Unlock()
+	return t.result()
+}
+
+// await waits for the transfer's end and returns with l.mu held, or with an error if
+// ctx ends first.
+func (t *Transfer) await(ctx context.Context) error {
 	l := t.link
 	l.mu.Lock()
-	if !t.finished {
-		if t.done == nil {
-			t.done = make(chan struct{})
-		}
-		l.mu.Unlock()
-		select {
-		case <-t.done:
-		case <-ctx.Done():
-			return Report{}, context.Cause(ctx)
-		}
-		l.mu.Lock()
+	if t.finished {
+		return nil
 	}
-	defer l.mu.Unlock()
-	if t.report.Number < 0 {
-		return t.report, t.report.Err
+	if t.done == nil {
+		t.done = make(chan struct{})
 	}
-	return t.report, t.open()
+	l.mu.Unlock()
+	select {
+	case <-t.done:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	l.mu.Lock()
+	return nil
+}
+
+// result returns the report and the error of a transfer that has ended. l.mu is held.
+func (t *Transfer) result() (Report, error) {
+	if t.number < 0 {
+		return t.report(), t.err
+	}
+	return t.report(), t.open()
+}
+
+func (t *Transfer) report() Report {
+	return Report{
+		Link: t.link.name, Tags: t.link.tags, Number: t.number, Due: t.due, Reason: t.reason,
+		Began: t.began, Took: t.took, Outcome: t.outcome, Err: t.err, Account: t.account,
+	}
+}
+
+// update returns what nodes are told.
+func (t *Transfer) update() record.Update {
+	return record.Update{Link: t.link.name, Tags: t.link.tags, Number: t.number, Due: t.due, Reason: t.reason}
+}
+
+// unused reports whether nothing refers to a transfer that has ended, other than who
+// has waited for its end. l.mu is held.
+func (t *Transfer) unused() bool {
+	return t.uses == 0 && t.done == nil && !t.dead && t.link.onReport == nil && t.link.host == nil
 }
 
 // calling returns the names of the nodes that a transfer before its hand-over is
