@@ -17,9 +17,14 @@ import (
 // that is right if that call fails: what a stage is given waits before it until
 // the stage has taken it. So whatever ends a call, nothing is lost.
 type chain struct {
-	stages []*stage
-	delta  delta       // since it was last taken
-	dead   atomic.Bool // it was left behind: what is left of a run is not done
+	processors []record.Processor
+	groupers   []record.Grouper
+
+	stages   []*stage  // of the processors and the groupers
+	grouping *grouping // the last stage; nil without groupers
+
+	delta delta       // since it was last taken
+	dead  atomic.Bool // it was left behind: what is left of a run is not done
 }
 
 // delta is how the account of a chain changed.
@@ -51,9 +56,56 @@ func newStage(p record.Processor) *stage {
 	return &stage{op: OpProcess, name: nameOf(p), proc: p, hold: hold}
 }
 
+// newChain returns an empty chain, or nil if there is nothing in it.
+func newChain(processors []record.Processor, groupers []record.Grouper) *chain {
+	if len(processors)+len(groupers) == 0 {
+		return nil
+	}
+	c := &chain{processors: processors, groupers: groupers}
+	for _, p := range processors {
+		c.stages = append(c.stages, newStage(p))
+	}
+	if len(groupers) > 0 {
+		c.grouping = &grouping{groupers: groupers}
+		c.stages = append(c.stages, &stage{op: OpGroup, name: "groupers", proc: c.grouping})
+	}
+	return c
+}
+
+// renewed returns an empty chain in place of c.
+func (c *chain) renewed() *chain {
+	if c == nil {
+		return nil
+	}
+	return newChain(c.processors, c.groupers)
+}
+
+// nodes returns the groupers and the processors, in the order in which they are
+// started.
+func (c *chain) nodes() (nodes []any) {
+	if c == nil {
+		return nil
+	}
+	for _, g := range c.groupers {
+		nodes = append(nodes, g)
+	}
+	for _, p := range c.processors {
+		nodes = append(nodes, p)
+	}
+	return nodes
+}
+
+// list returns the stages. A nil chain has none.
+func (c *chain) list() []*stage {
+	if c == nil {
+		return nil
+	}
+	return c.stages
+}
+
 // stuck reports whether records wait before a stage.
 func (c *chain) stuck() bool {
-	return slices.ContainsFunc(c.stages, func(s *stage) bool { return len(s.stuck) > 0 })
+	return slices.ContainsFunc(c.list(), func(s *stage) bool { return len(s.stuck) > 0 })
 }
 
 // run gives records to the stages, what is stuck first, and returns what comes
@@ -65,7 +117,7 @@ func (c *chain) run(ctx context.Context, records []record.Record, b *barrier, fa
 	if b != nil {
 		barriers = append(barriers, b)
 	}
-	for _, s := range c.stages {
+	for _, s := range c.list() {
 		if c.dead.Load() {
 			return nil, nil
 		}
@@ -76,7 +128,7 @@ func (c *chain) run(ctx context.Context, records []record.Record, b *barrier, fa
 
 // calling returns the name of the stage that is being called, or "".
 func (c *chain) calling() string {
-	for _, s := range c.stages {
+	for _, s := range c.list() {
 		if s.calling.Load() {
 			return s.name
 		}
@@ -207,7 +259,7 @@ func (s *stage) ask(fail func(*Error)) record.Holding {
 
 // flush tells the holders of the chain to release everything at their next call.
 func (c *chain) flush(fail func(*Error)) {
-	for _, s := range c.stages {
+	for _, s := range c.list() {
 		if s.hold == nil {
 			continue
 		}
@@ -220,7 +272,7 @@ func (c *chain) flush(fail func(*Error)) {
 
 // leave takes out everything that waits before stages and returns it.
 func (c *chain) leave() (left []record.Record) {
-	for _, s := range c.stages {
+	for _, s := range c.list() {
 		left = append(left, s.stuck...)
 		s.stuck, s.marks, s.taken, s.holding = nil, nil, 0, record.Holding{}
 	}
@@ -232,7 +284,7 @@ func (c *chain) leave() (left []record.Record) {
 func (c *chain) empty(ctx context.Context) (left []record.Record) {
 	ignore := func(*Error) {} // nothing can be done, and the account says what is left
 	c.flush(ignore)
-	for _, s := range c.stages {
+	for _, s := range c.list() {
 		left = append(left, s.stuck...)
 		s.stuck, s.marks, s.taken = nil, nil, 0
 		if s.hold != nil && s.holding.Records > 0 {
@@ -252,7 +304,7 @@ func (c *chain) empty(ctx context.Context) (left []record.Record) {
 
 // wake returns when the first holder wants to be called, or the zero time.
 func (c *chain) wake() (first time.Time) {
-	for _, s := range c.stages {
+	for _, s := range c.list() {
 		first = earlier(first, s.holding.Wake)
 	}
 	return first

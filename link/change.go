@@ -57,7 +57,7 @@ func (c *change) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c.cancel(nil)
-	l.changing = false
+	l.changing, l.giveUp = false, nil
 	l.idle.Broadcast()
 }
 
@@ -138,8 +138,8 @@ func (c *change) rewind(added []*source) error {
 		l.mu.Unlock()
 	}
 	for _, s := range added {
-		if err := s.rewind(c.ctx, l, j.points[s.name]); err != nil {
-			return &Error{Op: OpSeek, Link: l.name, Node: s.name, Number: -1, Err: err}
+		if err := s.rewind(c.ctx, l, j.points[s.name()]); err != nil {
+			return &Error{Op: OpSeek, Link: l.name, Node: s.name(), Number: -1, Err: err}
 		}
 	}
 	return nil
@@ -230,7 +230,7 @@ func (c *change) add(m mistakes, places []place, nodes []any, prepare func() err
 func (m *mistakes) hung(l *Link, places []place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, z := range l.zombies {
+	for _, z := range l.departed().zombies {
 		for _, p := range places {
 			if z.node != nil && z.running() && same(z.node, p.node) {
 				m.add("%s: a call of %s that was given up is still running", p.field, z.name)

@@ -245,6 +245,13 @@ func (l *Link) passed(b *barrier) bool {
 	return j.newest != nil
 }
 
+// commits reports whether the link has something to commit to.
+func (l *Link) commits() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.journal != nil
+}
+
 func (j *journal) isFenced() bool { return j != nil && j.fenced }
 
 // commit writes the newest barrier that is settled with all before it, until there
@@ -327,20 +334,20 @@ func (l *Link) tell(ctx context.Context, b *barrier) {
 		if s.commit == nil {
 			continue
 		}
-		i := slices.IndexFunc(b.points, func(p point) bool { return p.name == s.name })
-		if i < 0 || bytes.Equal(b.points[i].position, j.told[s.name]) {
+		i := slices.IndexFunc(b.points, func(p point) bool { return p.name == s.name() })
+		if i < 0 || bytes.Equal(b.points[i].position, j.told[s.name()]) {
 			continue
 		}
 		position := b.points[i].position
 		l.mu.Lock()
 		stopped := l.phase == stopped
-		j.calling = s.name
+		j.calling = s.name()
 		l.mu.Unlock()
 		if stopped { // the write was left behind, and the inlet is shut down
 			return
 		}
 		failed := func(err error) {
-			l.fail(&Error{Op: OpCommit, Node: s.name, Number: b.number, Kept: true, Err: err})
+			l.fail(&Error{Op: OpCommit, Node: s.name(), Number: b.number, Kept: true, Err: err})
 		}
 		if err := guard(func() error { return s.commit.Commit(ctx, position) }, failed); err != nil {
 			failed(err)
@@ -349,7 +356,7 @@ func (l *Link) tell(ctx context.Context, b *barrier) {
 		if j.told == nil {
 			j.told = make(map[string][]byte)
 		}
-		j.told[s.name] = position
+		j.told[s.name()] = position
 	}
 }
 

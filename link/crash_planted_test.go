@@ -49,7 +49,7 @@ var plantedFaults = []planted{
 	plant("failed commit is forgotten", "commit.go", "			if j.newest == nil {\n				j.newest = b\n			}\n", ""),
 	plant("numbers begin again", "lifecycle.go", "read.stored.Number+1", "read.stored.Number"),
 	plant("filtered records miscounted", "chain.go", "		d.filtered += lost\n", "		d.filtered += max(lost-1, 0)\n"),
-	plant("outlets share a slice", "lane.go", "	if ln.copies {\n", "	if false {\n"),
+	plant("outlets share a slice", "lane.go", "	if ln.copier != nil {\n", "	if false {\n"),
 	plant("newer records pass refused ones", "lane.go", "	e.records = rest\n", "	e.records = rest\n	if ln.queue.len() > 1 {\n		f := &ln.queue\n		f.entries[f.first], f.entries[f.first+1] = f.entries[f.first+1], f.entries[f.first]\n	}\n"),
 }
 

@@ -1,6 +1,10 @@
 package link
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/databay-go/databay/record"
+)
 
 // fifo is a queue of entries. It keeps its array for what comes next.
 type fifo struct {
@@ -36,6 +40,14 @@ func (f *fifo) pop() entry {
 		}
 	}
 	return e
+}
+
+// empty takes all entries out and appends their records to left.
+func (f *fifo) empty(left []record.Record) []record.Record {
+	for f.len() > 0 {
+		left = append(left, f.pop().records...)
+	}
+	return left
 }
 
 // records counts the records in all entries.

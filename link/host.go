@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/databay-go/databay/record"
 )
@@ -15,6 +16,24 @@ type linkKey struct{}
 func FromContext(ctx context.Context) *Link {
 	l, _ := ctx.Value(linkKey{}).(*Link)
 	return l
+}
+
+// lasting is a context of calls that l makes: it has the values of the one that Start
+// was given, and does not end with it.
+type lasting struct {
+	values context.Context
+	link   *Link
+}
+
+func (lasting) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+func (lasting) Done() <-chan struct{}                   { return nil }
+func (lasting) Err() error                              { return nil }
+
+func (c lasting) Value(key any) any {
+	if key == (linkKey{}) {
+		return c.link
+	}
+	return c.values.Value(key)
 }
 
 // fail notes an error and asks the handlers.
@@ -98,7 +117,7 @@ func (l *Link) callbackFailed(ctx context.Context, host Host, number int64, name
 // one at a time: whoever finds nobody doing it does.
 func (l *Link) deliver() {
 	l.mu.Lock()
-	if l.delivering != nil || len(l.outbox) == 0 {
+	if l.delivering != nil || l.outbox == nil {
 		l.mu.Unlock()
 		return
 	}
@@ -115,11 +134,9 @@ func (l *Link) deliver() {
 			l.deliver()
 		}
 	}()
-	for len(l.outbox) > 0 {
-		t := l.outbox[0]
-		if l.outbox = l.outbox[1:]; len(l.outbox) == 0 {
-			l.outbox = nil
-		}
+	for l.outbox != nil {
+		t := l.outbox
+		l.outbox, t.next = t.next, nil
 		l.delivering = t
 		l.mu.Unlock()
 		l.publish(ctx, host, t)

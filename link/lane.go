@@ -16,45 +16,28 @@ import (
 // Whoever finds a lane idle takes it, and works until there is nothing left to do
 // or something fails.
 type lane struct {
-	link       *Link
-	out        outlet.Outlet
-	name       string
-	processors []record.Processor
-	timeout    time.Duration
-	limit      int           // of pending records; negative: none
-	copies     bool          // every offer gets copies
-	atomic     outlet.Atomic // nil: the outlet cannot write the link's commit
-
-	// Of whoever works the lane.
-	chain  chain
-	copier record.Copier
-	commit bool // a barrier has passed that may be committed
+	link    *Link
+	out     outlet.Outlet
+	timeout time.Duration
+	limit   int            // of pending records; negative: none
+	in      *intake        // nil: there are no processors
+	copier  *record.Copier // of whoever works the lane; nil: offers are no copies
+	atomic  bool           // the outlet can write the link's commit
 
 	// Guarded by Link.mu.
-	inbox    fifo      // before the processors; unused if there are none
-	queue    fifo      // before the outlet
-	transfer *Transfer // the last one; nil if there are no processors
 	working  bool
 	calling  bool      // the outlet, or a processor
-	inside   bool      // records are being processed
-	pause    time.Time // nothing is to be offered before
+	commit   bool      // a barrier has passed that may be committed
 	flush    bool      // holders are to release everything
 	dead     bool      // it was given up
+	queue    fifo      // before the outlet
+	pause    time.Time // nothing is to be offered before
 	ends     int       // of transfers, in inbox and queue
 	given    int64     // number of the last barrier added
 	passed   int64     // number of the last barrier that has passed
-	state    chainState
 	account  LaneAccount
 	reported LaneAccount
 }
-
-// chainState is what the last run of a chain left, for others to read.
-type chainState struct {
-	stuck bool
-	wake  time.Time
-}
-
-func (c *chain) state() chainState { return chainState{c.stuck(), c.wake()} }
 
 // entry is one batch for a lane, the end of a transfer, or both.
 type entry struct {
@@ -79,8 +62,8 @@ func (ln *lane) add(e entry) {
 		}
 		ln.given = e.barrier.number
 	}
-	if len(ln.chain.stages) > 0 {
-		ln.inbox.push(e)
+	if ln.in != nil {
+		ln.in.inbox.push(e)
 	} else if len(e.records) > 0 || e.end || ln.link.pushEmpty {
 		ln.enqueue(e)
 	}
@@ -97,7 +80,7 @@ func (ln *lane) enqueue(e entry) {
 // take takes the lane if it is idle and there is something to do, and reports
 // whether it did: the caller then has to call work. l.mu is held.
 func (ln *lane) take() bool {
-	if ln.working || ln.dead || ln.queue.len() == 0 && ln.inbox.len() == 0 && !ln.state.stuck {
+	if ln.working || ln.dead || ln.queue.len() == 0 && !ln.in.waiting() {
 		return false
 	}
 	if !ln.pause.IsZero() {
@@ -157,7 +140,7 @@ func (ln *lane) step() bool {
 		}
 		u := e.transfer.update()
 		u.Attempt = e.offers + 1
-		if ln.atomic != nil {
+		if ln.atomic {
 			u.Commit = l.commitWith(ln)
 		}
 		ln.calling = true
@@ -174,18 +157,18 @@ func (ln *lane) step() bool {
 		l.mu.Lock()
 		return failure.Records == 0
 	}
-	if ln.inbox.len() > 0 || ln.state.stuck {
+	if in := ln.in; in.waiting() {
 		var e entry
-		if !ln.state.stuck {
-			if e = ln.inbox.pop(); e.end {
+		if !in.state.stuck {
+			if e = in.inbox.pop(); e.end {
 				ln.ends--
 			}
 		}
-		ln.inside = true
+		in.inside = true
 		ln.calling = true
 		t := e.transfer
 		if t == nil {
-			t = ln.transfer
+			t = in.last
 		}
 		return ln.process(e, t)
 	}
@@ -224,9 +207,9 @@ func (ln *lane) process(e entry, t *Transfer) bool {
 		}
 	}
 	if flush {
-		ln.chain.flush(fail)
+		ln.in.chain.flush(fail)
 	}
-	out, barriers := ln.chain.run(ctx, e.records, e.barrier, fail)
+	out, barriers := ln.in.chain.run(ctx, e.records, e.barrier, fail)
 	l.mu.Lock()
 	if ln.dead {
 		return false
@@ -247,16 +230,13 @@ func (ln *lane) process(e entry, t *Transfer) bool {
 		ln.enqueue(entry{end: true, barrier: b})
 		ln.ends++
 	}
-	return !ln.state.stuck
+	return !ln.in.state.stuck
 }
 
 // settle takes over what the last run of the chain has changed. l.mu is held.
 func (ln *lane) settle() {
-	d := ln.chain.delta
-	ln.chain.delta = delta{}
-	ln.inside = false
+	d := ln.in.settle()
 	ln.calling = false
-	ln.state = ln.chain.state()
 	ln.account.Produced += d.produced
 	ln.account.Filtered += d.filtered
 	ln.account.Held += d.held
@@ -279,7 +259,7 @@ func (ln *lane) offer(ctx context.Context, records []record.Record, u *record.Up
 func (ln *lane) push(ctx context.Context, records []record.Record, u *record.Update) error {
 	var uncopied error
 	n := len(records)
-	if ln.copies {
+	if ln.copier != nil {
 		records, uncopied = ln.copier.Records(make([]record.Record, 0, n), records)
 		if len(records) == 0 && uncopied != nil {
 			return uncopied
@@ -354,7 +334,7 @@ func (ln *lane) answer(records []record.Record, err error) *Error {
 	if d := longestPause(err); d > 0 {
 		ln.pause = time.Now().Add(d)
 	}
-	return &Error{Op: OpPush, Node: ln.name, Number: number, Records: len(rest), Kept: true, Err: err}
+	return &Error{Op: OpPush, Node: ln.account.Name, Number: number, Records: len(rest), Kept: true, Err: err}
 }
 
 // longestPause returns the longest pause that err, or anything it wraps, asks for.
@@ -381,7 +361,7 @@ func (ln *lane) finish() {
 // release gives the lane back. It is called with l.mu held, which it releases.
 func (ln *lane) release() {
 	l := ln.link
-	if ln.inside && !ln.dead { // a processor has called runtime.Goexit
+	if ln.in != nil && ln.in.inside && !ln.dead { // a processor has called runtime.Goexit
 		ln.settle()
 	}
 	ln.calling = false
@@ -390,7 +370,7 @@ func (ln *lane) release() {
 	if !ln.dead && l.quiet() {
 		l.makeReport()
 	}
-	reports, host := len(l.outbox) > 0, l.host
+	reports, host := l.outbox != nil, l.host
 	l.mu.Unlock()
 	if reports {
 		l.deliver()
@@ -402,25 +382,27 @@ func (ln *lane) release() {
 
 // actual counts the pending records where they are. l.mu is held.
 func (ln *lane) actual() (n int64) {
-	if ln.inside || ln.dead {
-		return ln.account.Pending // they are with the processors, or given up
+	switch in := ln.in; {
+	case ln.dead: // they are given up
+		return ln.account.Pending
+	case in == nil:
+	case in.inside: // they are with the processors
+		return ln.account.Pending
+	default:
+		n = in.records()
 	}
-	n = ln.inbox.records() + ln.queue.records()
-	for _, s := range ln.chain.stages {
-		n += int64(len(s.stuck))
-	}
-	return n
+	return n + ln.queue.records()
 }
 
 // call returns the name of the node that is being called, or "". l.mu is held.
 func (ln *lane) call() string {
-	if ln.inside {
-		if name := ln.chain.calling(); name != "" {
+	if ln.in != nil && ln.in.inside {
+		if name := ln.in.chain.calling(); name != "" {
 			return name
 		}
 	}
 	if ln.calling {
-		return ln.name
+		return ln.account.Name
 	}
 	return ""
 }
@@ -433,18 +415,21 @@ func (ln *lane) giveUp() {
 		name = l.culprit()
 	}
 	ln.dead = true
-	ln.chain.dead.Store(true)
-	l.zombies = append(l.zombies, zombie{name, ln.out, func() bool { return ln.working }})
+	if ln.in != nil {
+		ln.in.chain.dead.Store(true)
+	}
+	left := l.depart()
+	left.zombies = append(left.zombies, zombie{name, ln.out, func() bool { return ln.working }})
 }
 
 // empty takes everything out of the lane, which nobody works any more, and returns
 // the records. l.mu is held.
 func (ln *lane) empty() (left []record.Record) {
-	for _, f := range []*fifo{&ln.inbox, &ln.queue} {
-		for f.len() > 0 {
-			left = append(left, f.pop().records...)
-		}
+	if ln.in != nil {
+		left = ln.in.inbox.empty(left)
+		ln.in.state = chainState{}
 	}
+	left = ln.queue.empty(left)
 	ln.ends = 0
 	return left
 }

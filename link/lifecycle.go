@@ -21,7 +21,8 @@ type zombie struct {
 func (l *Link) leaveBehind(name string, c *call) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.zombies = append(l.zombies, zombie{name, nil, func() bool { return !c.ended() }})
+	left := l.depart()
+	left.zombies = append(left.zombies, zombie{name, nil, func() bool { return !c.ended() }})
 }
 
 // try calls f, which calls the named node, and leaves it behind if it has not
@@ -61,19 +62,23 @@ func (l *Link) Start(ctx context.Context) error {
 		return fmt.Errorf("link %q: calls that were given up are still running: %s", l.name, strings.Join(hung, ", "))
 	}
 	l.phase = starting
-	l.zombies, l.errs = nil, nil
+	l.errs = nil
+	if l.left != nil {
+		l.left.zombies = nil
+	}
 	if l.nodes == nil {
 		l.nodes = new(Nodes)
 	}
-	ctx = context.WithValue(ctx, linkKey{}, l)
-	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	ctx, l.giveUp = context.WithCancelCause(ctx)
-	defer l.giveUp(nil)
+	life, cancel := context.WithCancelCause(lasting{ctx, l})
+	ctx, giveUp := context.WithCancelCause(context.WithValue(ctx, linkKey{}, l))
+	defer giveUp(nil)
+	l.giveUp = giveUp
 	l.mu.Unlock()
 
 	err := l.startNodes(ctx)
 
 	l.mu.Lock()
+	l.giveUp = nil
 	if err != nil {
 		cancel(ErrStopped)
 		l.phase = stopped
@@ -138,8 +143,8 @@ func (l *Link) recall(ctx context.Context) error {
 	}
 	l.mu.Unlock()
 	for _, src := range l.inlets {
-		if err := src.rewind(ctx, l, read.journal.points[src.name]); err != nil {
-			return &Error{Op: OpSeek, Link: l.name, Node: src.name, Number: -1, Err: err}
+		if err := src.rewind(ctx, l, read.journal.points[src.name()]); err != nil {
+			return &Error{Op: OpSeek, Link: l.name, Node: src.name(), Number: -1, Err: err}
 		}
 	}
 	return nil
@@ -147,17 +152,10 @@ func (l *Link) recall(ctx context.Context) error {
 
 // renew makes the stages and lanes empty.
 func (l *Link) renew() {
-	l.chain = chain{}
-	l.grouping = nil
-	for _, p := range l.processors {
-		l.chain.stages = append(l.chain.stages, newStage(p))
-	}
-	if len(l.groupers) > 0 {
-		l.grouping = &grouping{groupers: l.groupers}
-		l.chain.stages = append(l.chain.stages, &stage{op: OpGroup, name: "groupers", proc: l.grouping})
-	}
+	fresh := l.chain.renewed() // calls String methods
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.chain = fresh
 	lanes := make([]*lane, len(l.lanes))
 	for i, ln := range l.lanes {
 		lanes[i] = ln.renewed()
@@ -168,11 +166,14 @@ func (l *Link) renew() {
 // renewed returns an empty lane in place of ln, with its account.
 func (ln *lane) renewed() *lane {
 	fresh := &lane{
-		link: ln.link, out: ln.out, name: ln.name, processors: ln.processors, timeout: ln.timeout, limit: ln.limit,
-		copies: ln.copies, atomic: ln.atomic, account: ln.account, reported: ln.reported, given: -1, passed: -1,
+		link: ln.link, out: ln.out, timeout: ln.timeout, limit: ln.limit, atomic: ln.atomic,
+		account: ln.account, reported: ln.reported, given: -1, passed: -1,
 	}
-	for _, p := range ln.processors {
-		fresh.chain.stages = append(fresh.chain.stages, newStage(p))
+	if ln.copier != nil {
+		fresh.copier = new(record.Copier)
+	}
+	if ln.in != nil {
+		fresh.in = &intake{chain: ln.in.chain.renewed()}
 	}
 	return fresh
 }
@@ -183,16 +184,11 @@ func (l *Link) allNodes() (nodes []any) {
 		nodes = append(nodes, ln.out)
 	}
 	for _, ln := range l.lanes {
-		for _, p := range ln.processors {
-			nodes = append(nodes, p)
+		if ln.in != nil {
+			nodes = append(nodes, ln.in.chain.nodes()...)
 		}
 	}
-	for _, g := range l.groupers {
-		nodes = append(nodes, g)
-	}
-	for _, p := range l.processors {
-		nodes = append(nodes, p)
-	}
+	nodes = append(nodes, l.chain.nodes()...)
 	for _, s := range l.inlets {
 		nodes = append(nodes, s.in)
 	}

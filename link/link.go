@@ -22,44 +22,37 @@ type Link struct {
 	tags             []string
 	inletConcurrency int
 	maxUncommitted   int
+	shutdownTimeout  time.Duration
+	schedule         schedule.Schedule
+	onError          func(context.Context, *Error) error
+	onReport         func(context.Context, Report)
+	chain            *chain // of the transfer before its hand-over; nil without stages
 	isolation        Isolation
 	pushEmpty        bool
 	skipImmediate    bool
-	shutdownTimeout  time.Duration
-	schedule         schedule.Schedule
-	processors       []record.Processor
-	groupers         []record.Grouper
-	onError          func(context.Context, *Error) error
-	onReport         func(context.Context, Report)
-
-	// Of the transfer that is before its hand-over.
-	chain    chain
-	grouping *grouping // last stage of the chain; nil without groupers
 
 	mu       sync.Mutex
-	idle     sync.Cond // something has ended that others may wait for
 	phase    phase
-	stop     *stop                   // the last Shutdown
 	changing bool                    // nodes are being added or removed
+	judging  bool                    // OnError is being called
+	idle     sync.Cond               // something has ended that others may wait for
+	stop     *stop                   // the Shutdown that is going on
 	giveUp   context.CancelCauseFunc // of the Start or the change of nodes that is going on
 	ctx      context.Context         // that nodes are called with, from Start to Shutdown
 	cancel   context.CancelCauseFunc
 	host     Host
 	nodes    *Nodes
 
-	inlets   []*source // replaced as a whole, never changed
-	lanes    []*lane   // the same
-	draining []*lane   // removed, and not empty yet
-	gone     []*lane   // removed since the last report
-	leaving  []any     // nodes that were removed and are left for Shutdown to shut down
-	zombies  []zombie  // calls that were given up
+	inlets []*source // replaced as a whole, never changed
+	lanes  []*lane   // the same
+	left   *departed // nil: nothing
 
 	front     *Transfer // before its hand-over
 	spare     *Transfer // zero, for the next one
 	number    int64     // of the next transfer
 	due       time.Time // of the last transfer that pulled
-	state     chainState
-	account   Account // without lanes
+	wake      time.Time // when the chain wants to be run
+	account   Account   // without lanes
 	transit   []record.Record
 	delivered int64
 	journal   *journal // nil: there is nothing to commit
@@ -67,9 +60,32 @@ type Link struct {
 	current    *Transfer // handed over, without a report yet
 	errs       []*Error  // since the last report
 	reported   Account   // as of the last report, without lanes
-	outbox     []*Transfer
+	outbox     *Transfer // the first that has a report to be given away
 	delivering *Transfer // whose report is being given away
-	judging    bool
+}
+
+// departed is what has left a link and is not done with.
+type departed struct {
+	draining []*lane  // removed, and not empty yet
+	gone     []*lane  // removed since the last report
+	leaving  []any    // nodes that were removed and are left for Shutdown to shut down
+	zombies  []zombie // calls that were given up
+}
+
+// departed returns what has left the link. l.mu is held.
+func (l *Link) departed() (d departed) {
+	if l.left != nil {
+		d = *l.left
+	}
+	return d
+}
+
+// depart returns what has left the link, to be changed. l.mu is held.
+func (l *Link) depart() *departed {
+	if l.left == nil {
+		l.left = new(departed)
+	}
+	return l.left
 }
 
 // phase is where a link is in its life.
@@ -110,8 +126,6 @@ func New(c Config) (*Link, error) {
 		skipImmediate:    c.SkipImmediate,
 		shutdownTimeout:  bound(c.ShutdownTimeout, defaultShutdownTimeout),
 		schedule:         c.Schedule,
-		processors:       slices.Clone(c.Processors),
-		groupers:         slices.Clone(c.Groupers),
 		onError:          c.OnError,
 		onReport:         c.OnReport,
 	}
@@ -125,6 +139,7 @@ func New(c Config) (*Link, error) {
 	if err := m.err(); err != nil {
 		return nil, fmt.Errorf("link %q: %w", l.name, err)
 	}
+	l.chain = newChain(slices.Clone(c.Processors), slices.Clone(c.Groupers))
 	l.remember()
 	return l, nil
 }
@@ -240,9 +255,11 @@ func (l *Link) quiet() bool {
 func (l *Link) Wake() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wake := l.state.wake
+	wake := l.wake
 	for _, ln := range l.lanes {
-		wake = earlier(wake, ln.state.wake)
+		if ln.in != nil {
+			wake = earlier(wake, ln.in.state.wake)
+		}
 	}
 	return wake
 }
@@ -298,7 +315,7 @@ func (l *Link) calls() (names []string) {
 			names = append(names, name)
 		}
 	}
-	for _, z := range l.zombies {
+	for _, z := range l.departed().zombies {
 		if z.running() {
 			add(z.name)
 		}
@@ -321,10 +338,10 @@ func (l *Link) calls() (names []string) {
 
 // allLanes returns the lanes and those that are being drained.
 func (l *Link) allLanes() []*lane {
-	if len(l.draining) == 0 {
+	if l.left == nil {
 		return l.lanes
 	}
-	return append(slices.Clip(l.lanes), l.draining...)
+	return append(slices.Clip(l.lanes), l.left.draining...)
 }
 
 // full reports whether too much is undelivered for another pull. l.mu is held.
@@ -345,7 +362,7 @@ func (l *Link) full() bool {
 // settle takes over what the last run of the chain has changed. l.mu is held.
 func (l *Link) settle() {
 	l.transit = nil
-	if len(l.chain.stages) == 0 {
+	if l.chain == nil {
 		return
 	}
 	d := l.chain.delta
@@ -354,7 +371,7 @@ func (l *Link) settle() {
 	l.account.Filtered += d.filtered
 	l.account.Held += d.held
 	l.account.Failed += d.stuck
-	l.state = l.chain.state()
+	l.wake = l.chain.wake()
 }
 
 // newBarrier returns the barrier at the end of the pulls of t, or nil if there is
@@ -369,7 +386,7 @@ func (l *Link) newBarrier(t *Transfer) *barrier {
 		b.due = l.due
 	}
 	for i, s := range t.sources {
-		b.points[i] = point{s.name, s.position, s.from}
+		b.points[i] = point{s.name(), s.position, s.from}
 	}
 	l.journal.order = append(l.journal.order, b)
 	return b
@@ -380,11 +397,11 @@ func (l *Link) newBarrier(t *Transfer) *barrier {
 func (l *Link) commitWith(ln *lane) *record.Commit {
 	j := l.journal
 	b := ln.queue.head().barrier
-	if b == nil || j == nil || j.running || j.newest != nil || j.order[0] != b || len(l.lanes) != 1 || len(l.draining) > 0 {
+	if b == nil || j == nil || j.running || j.newest != nil || j.order[0] != b || len(l.allLanes()) != 1 {
 		return nil
 	}
 	offered := b.value != nil // then it may be written, and the outlet has to know
-	if !offered && (l.account.Held > 0 || l.account.Failed > 0 || ln.queue.len() != 1 || ln.inbox.len() > 0 || ln.state.stuck || ln.account.Held > 0) {
+	if !offered && (l.account.Held > 0 || l.account.Failed > 0 || ln.queue.len() != 1 || ln.in.waiting() || ln.account.Held > 0) {
 		return nil
 	}
 	return j.early(b)
@@ -416,7 +433,17 @@ func (l *Link) makeReport() {
 		t.finish()
 		return
 	}
-	l.outbox = append(l.outbox, t)
+	l.send(t)
+}
+
+// send puts t, which has its report, behind those whose reports are to be given away.
+// l.mu is held.
+func (l *Link) send(t *Transfer) {
+	at := &l.outbox
+	for *at != nil {
+		at = &(*at).next
+	}
+	*at = t
 }
 
 // fillReport gives t what has happened since the last report. l.mu is held.
@@ -442,19 +469,22 @@ func (l *Link) fillReport(t *Transfer) {
 // changes sets a to how the account has changed since it was called last. l.mu is
 // held.
 func (l *Link) changes(a *Account) {
-	*a = Account{Lanes: make([]LaneAccount, 0, len(l.lanes)+len(l.draining))}
+	lanes := l.allLanes()
+	if l.left != nil {
+		lanes = append(slices.Clip(lanes), l.left.gone...)
+		l.left.gone = nil
+	}
+	*a = Account{Lanes: make([]LaneAccount, len(lanes))}
 	a.add(&l.account, 1)
 	a.add(&l.reported, -1)
 	a.Failed += int64(len(l.transit))
 	l.reported.add(a, 1)
-	for _, ln := range append(l.allLanes(), l.gone...) {
-		change := LaneAccount{Name: ln.name}
-		change.add(&ln.account, 1)
-		change.add(&ln.reported, -1)
-		ln.reported.add(&change, 1)
-		a.Lanes = append(a.Lanes, change)
+	for i, ln := range lanes {
+		a.Lanes[i].Name = ln.account.Name
+		a.Lanes[i].add(&ln.account, 1)
+		a.Lanes[i].add(&ln.reported, -1)
+		ln.reported.add(&a.Lanes[i], 1)
 	}
-	l.gone = nil
 }
 
 // missing compares what is pending according to the account with what is there.
@@ -462,7 +492,7 @@ func (l *Link) changes(a *Account) {
 func (l *Link) missing() error {
 	for _, ln := range l.allLanes() {
 		if n := ln.actual(); n != ln.account.Pending {
-			return fmt.Errorf("%w: lane %s: pending %d, but %d records are waiting", ErrUnbalanced, ln.name, ln.account.Pending, n)
+			return fmt.Errorf("%w: lane %s: pending %d, but %d records are waiting", ErrUnbalanced, ln.account.Name, ln.account.Pending, n)
 		}
 	}
 	return nil

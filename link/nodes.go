@@ -78,7 +78,10 @@ func nameOf(node any) string {
 	if name, ok := saidName(node); ok {
 		return name
 	}
-	return fmt.Sprintf("%T", node)
+	if node == nil {
+		return "<nil>"
+	}
+	return reflect.TypeOf(node).String()
 }
 
 // saidName returns what the String method of node says, if it says something.

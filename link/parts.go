@@ -6,6 +6,7 @@ import (
 
 	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/outlet"
+	"github.com/databay-go/databay/record"
 )
 
 // withInlets returns the link's sources and those of inlets.
@@ -14,7 +15,7 @@ func (l *Link) withInlets(m *mistakes, field func(int) string, inlets []inlet.In
 	for i, in := range inlets {
 		name := nameOf(in)
 		taken := func(name string) bool {
-			return slices.ContainsFunc(all, func(s *source) bool { return s.name == name })
+			return slices.ContainsFunc(all, func(s *source) bool { return s.name() == name })
 		}
 		s := newSource(in, name)
 		if taken(name) {
@@ -37,7 +38,7 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 	}
 	for i, c := range configs {
 		has := func(name string) bool {
-			return slices.ContainsFunc(all, func(ln *lane) bool { return ln.name == name })
+			return slices.ContainsFunc(all, func(ln *lane) bool { return ln.account.Name == name })
 		}
 		taken := func(name string) bool { return given[name] || has(name) }
 		name := c.Name
@@ -49,19 +50,24 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 			m.add("%sName is %q, which is that of another lane", field(i), name)
 		}
 		ln := &lane{
-			link: l, out: c.Outlet, name: name, processors: slices.Clone(c.Processors),
-			timeout: c.Timeout, limit: bound(c.Pending, defaultPending), copies: l.copies(c.Outlet),
+			link: l, out: c.Outlet, timeout: c.Timeout, limit: bound(c.Pending, defaultPending), given: -1, passed: -1,
+		}
+		if l.copies(c.Outlet) {
+			ln.copier = new(record.Copier)
+		}
+		if c := newChain(slices.Clone(c.Processors), nil); c != nil {
+			ln.in = &intake{chain: c}
 		}
 		ln.account.Name = name
 		if a, ok := c.Outlet.(outlet.Atomic); ok && l.journal != nil {
 			alone(func() error { // stores that cannot be compared panic
 				if a.Store() == any(l.journal.store) {
-					ln.atomic = a
+					ln.atomic = true
 				}
 				return nil
 			})
 		}
-		all = append(all, ln.renewed())
+		all = append(all, ln)
 	}
 	return all
 }
@@ -126,8 +132,8 @@ func (c *Lane) places(field, outlet string) []place {
 
 func (ln *lane) nodes() []any {
 	nodes := []any{ln.out}
-	for _, p := range ln.processors {
-		nodes = append(nodes, p)
+	if ln.in != nil {
+		nodes = append(nodes, ln.in.chain.nodes()...)
 	}
 	return nodes
 }

@@ -40,12 +40,12 @@ func (l *Link) RemoveInlets(ctx context.Context, inlets ...inlet.Inlet) error {
 	}
 	l.mu.Lock()
 	l.inlets = rest
-	front := l.front
+	next := l.number // transfers before this one may pull from them
 	l.mu.Unlock()
 	if c.running {
 		ctx, cancel := l.bounded(c.ctx)
 		defer cancel()
-		if !l.waitFor(ctx, func() bool { return front == nil || l.front != front }) {
+		if !l.waitFor(ctx, func() bool { return l.front == nil || l.front.number >= next }) {
 			if c.leave(nodes) {
 				return nil
 			}
@@ -65,7 +65,8 @@ func (c *change) leave(nodes []any) bool {
 	l := c.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.leaving = append(l.leaving, nodes...)
+	left := l.depart()
+	left.leaving = append(left.leaving, nodes...)
 	return true
 }
 
@@ -76,8 +77,9 @@ func (l *Link) hungPulls(ctx context.Context, removed []*source) error {
 	var errs []error
 	for _, s := range removed {
 		if s.state.Load() == calling {
-			l.zombies = append(l.zombies, zombie{s.name, s.in, func() bool { return s.state.Load() == calling }})
-			errs = append(errs, fmt.Errorf("link %q: remove inlet %s: its pull has not returned: %w", l.name, s.name, context.Cause(ctx)))
+			left := l.depart()
+			left.zombies = append(left.zombies, zombie{s.name(), s.in, func() bool { return s.state.Load() == calling }})
+			errs = append(errs, fmt.Errorf("link %q: remove inlet %s: its pull has not returned: %w", l.name, s.name(), context.Cause(ctx)))
 		}
 	}
 	return errors.Join(errs...)
@@ -119,7 +121,8 @@ func (l *Link) RemoveOutlets(ctx context.Context, outlets ...outlet.Outlet) erro
 	l.mu.Lock()
 	l.lanes = rest
 	if c.running {
-		l.draining = append(slices.Clip(l.draining), removed...)
+		left := l.depart()
+		left.draining = append(slices.Clip(left.draining), removed...)
 		for _, ln := range removed {
 			ln.retire()
 		}
@@ -148,8 +151,8 @@ func (l *Link) RemoveOutlets(ctx context.Context, outlets ...outlet.Outlet) erro
 // retire makes a lane that was removed deliver what it has. l.mu is held.
 func (ln *lane) retire() {
 	ln.flush = true
-	if len(ln.chain.stages) > 0 && ln.transfer != nil {
-		ln.inbox.push(entry{}) // so that holders release
+	if ln.in != nil && ln.in.last != nil {
+		ln.in.inbox.push(entry{}) // so that holders release
 	}
 	if ln.take() {
 		ln.start()
@@ -158,7 +161,7 @@ func (ln *lane) retire() {
 
 // isEmpty reports whether the lane is idle and has nothing left. l.mu is held.
 func (ln *lane) isEmpty() bool {
-	return !ln.working && ln.queue.len() == 0 && ln.inbox.len() == 0 && !ln.state.stuck
+	return !ln.working && ln.queue.len() == 0 && !ln.in.waiting()
 }
 
 // drop gives up what is left in a lane that was removed, or will soon after ctx has
@@ -171,21 +174,20 @@ func (l *Link) drop(ctx context.Context, ln *lane) error {
 	var hung []string
 	if ln.working {
 		ln.giveUp()
-		hung = append(hung, ln.name)
+		hung = append(hung, ln.account.Name)
 	}
 	dead := ln.dead
 	ln.dead = true
 	life := l.ctx
 	l.mu.Unlock()
 	if !dead {
-		l.empty(p, &ln.chain, &hung)
+		ln.in.empty(l, p, &hung)
 	}
 	l.mu.Lock()
 	ln.empty()
 	dropped := ln.account.Pending + ln.account.Held
 	ln.account.Dropped += dropped
 	ln.account.Pending, ln.account.Held = 0, 0
-	ln.state = chainState{}
 	commit := false
 	if l.journal != nil {
 		for _, b := range slices.Clone(l.journal.order) {
@@ -194,18 +196,19 @@ func (l *Link) drop(ctx context.Context, ln *lane) error {
 			}
 		}
 	}
-	l.draining = slices.DeleteFunc(slices.Clone(l.draining), func(o *lane) bool { return o == ln })
-	l.gone = append(l.gone, ln)
+	left := l.depart()
+	left.draining = slices.DeleteFunc(slices.Clone(left.draining), func(o *lane) bool { return o == ln })
+	left.gone = append(left.gone, ln)
 	l.mu.Unlock()
 	if commit {
 		begin(func() error { l.commit(life, false); return nil }).within(p.commits)
 	}
 	var errs []error
 	for _, name := range hung {
-		errs = append(errs, fmt.Errorf("link %q: remove outlet %s: %s: %w", l.name, ln.name, name, errAbandoned))
+		errs = append(errs, fmt.Errorf("link %q: remove outlet %s: %s: %w", l.name, ln.account.Name, name, errAbandoned))
 	}
 	if dropped > 0 {
-		errs = append(errs, fmt.Errorf("link %q: remove outlet %s: %d records dropped", l.name, ln.name, dropped))
+		errs = append(errs, fmt.Errorf("link %q: remove outlet %s: %d records dropped", l.name, ln.account.Name, dropped))
 	}
 	return errors.Join(errs...)
 }

@@ -78,9 +78,11 @@ func (l *Link) Shutdown(ctx context.Context) (Report, error) {
 // finish waits for the end of s, at most as long as it may take. The first to call
 // it does the work.
 func (l *Link) finish(ctx context.Context, s *stop, first bool) (Report, error) {
-	ctx, cancel := l.bounded(ctx)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { l.cut(s) })()
+	cut := func() { l.cut(s) }
+	defer context.AfterFunc(ctx, cut)()
+	if l.shutdownTimeout > 0 {
+		defer time.AfterFunc(l.shutdownTimeout, cut).Stop()
+	}
 	if first {
 		l.end(s)
 	}
@@ -137,13 +139,15 @@ func (l *Link) end(s *stop) {
 	l.await(&s.over, func() bool { return l.journal == nil || !l.journal.running })
 
 	hung, front := l.abandon()
-	commit := begin(func() error { l.commit(s.ctx, true); return nil }) // its failures are noted
-	if !commit.within(s.commits) {
-		l.mu.Lock()
-		if name := l.journal.calling; name != "" {
-			hung = append(hung, name)
+	if l.commits() {
+		commit := begin(func() error { l.commit(s.ctx, true); return nil }) // its failures are noted
+		if !commit.within(s.commits) {
+			l.mu.Lock()
+			if name := l.journal.calling; name != "" {
+				hung = append(hung, name)
+			}
+			l.mu.Unlock()
 		}
-		l.mu.Unlock()
 	}
 	hung = append(hung, l.drain(s.patience, front)...)
 	var failures []*Error
@@ -151,8 +155,10 @@ func (l *Link) end(s *stop) {
 		failures = append(failures, &Error{Op: OpShutdown, Node: name, Err: errAbandoned})
 	}
 	l.mu.Lock()
-	ns, leaving := l.nodes, l.leaving
-	l.leaving = nil
+	ns, leaving := l.nodes, l.departed().leaving
+	if l.left != nil {
+		l.left.leaving = nil
+	}
 	l.mu.Unlock()
 	failures = append(failures, l.down(s.patience, ns, append(l.allNodes(), leaving...))...)
 	ns.disclaim(l, leaving)
@@ -180,10 +186,10 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
 	}
 	l.current = nil
 	l.fillReport(last)
-	l.outbox = append(l.outbox, last)
+	l.send(last)
 	l.mu.Unlock()
 	begin(func() error { l.deliver(); return nil }).within(s.handlers)
-	l.await(&s.gone, func() bool { return l.delivering == nil && len(l.outbox) == 0 })
+	l.await(&s.gone, func() bool { return l.delivering == nil && l.outbox == nil })
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -192,17 +198,21 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
 	}
 	last.errs = append(last.errs, l.errs...) // what handlers have failed with since
 	l.errs = nil
-	for _, t := range append(l.outbox, l.delivering) {
-		if t != nil {
-			t.finish()
-		}
+	for t := l.outbox; t != nil; t = t.next {
+		t.finish()
+	}
+	if l.delivering != nil {
+		l.delivering.finish()
 	}
 	s.report, s.err = last.report(), last.open()
 	s.report.Err = join(last.errs)
 	if s.report.Err != nil {
 		s.report.Outcome = Failed
 	}
-	l.phase, l.draining, l.outbox = stopped, nil, nil
+	l.phase, l.outbox, l.stop = stopped, nil, nil
+	if l.left != nil {
+		l.left.draining = nil
+	}
 	s.ended = true
 	s.life(ErrStopped)
 	s.patience.end()
@@ -230,18 +240,23 @@ func (l *Link) lastOffer(last *Transfer) {
 func (l *Link) abandon() (hung []string, front bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.zombies = slices.DeleteFunc(l.zombies, func(z zombie) bool { return !z.running() })
+	if l.left != nil {
+		l.left.zombies = slices.DeleteFunc(l.left.zombies, func(z zombie) bool { return !z.running() })
+	}
 	hung = l.calls()
 	if t := l.front; t != nil {
 		front = true
 		l.front = nil
-		l.chain.dead.Store(true)
+		if l.chain != nil {
+			l.chain.dead.Store(true)
+		}
 		names := t.calling()
 		if len(names) == 0 {
 			names = append(names, l.culprit())
 		}
 		for _, name := range names {
-			l.zombies = append(l.zombies, zombie{name, nil, func() bool { return !t.handed }})
+			left := l.depart()
+			left.zombies = append(left.zombies, zombie{name, nil, func() bool { return !t.handed }})
 		}
 		t.giveUp(strings.Join(names, ", "))
 	}
@@ -283,7 +298,7 @@ func (t *Transfer) giveUp(node string) {
 func (l *Link) drain(p *patience, front bool) (hung []string) {
 	var held []record.Record
 	if !front {
-		held = l.empty(p, &l.chain, &hung)
+		held = l.empty(p, l.chain, &hung)
 	}
 	l.mu.Lock()
 	a := &l.account
@@ -293,7 +308,7 @@ func (l *Link) drain(p *patience, front bool) (hung []string) {
 	a.Held, a.Failed = 0, 0
 	a.Abandoned += abandoned
 	a.Lost += l.lost(abandoned, left)
-	l.state = chainState{}
+	l.wake = time.Time{}
 	lanes := l.allLanes()
 	l.mu.Unlock()
 	for _, ln := range lanes {
@@ -302,7 +317,7 @@ func (l *Link) drain(p *patience, front bool) (hung []string) {
 		dead := ln.dead
 		l.mu.Unlock()
 		if !dead {
-			held = l.empty(p, &ln.chain, &hung)
+			held = ln.in.empty(l, p, &hung)
 		}
 		l.mu.Lock()
 		left := ln.empty()
@@ -310,7 +325,6 @@ func (l *Link) drain(p *patience, front bool) (hung []string) {
 		ln.account.Pending, ln.account.Held = 0, 0
 		ln.account.Abandoned += abandoned
 		ln.account.Lost += l.lost(abandoned, append(left, held...))
-		ln.state = chainState{}
 		ln.dead = true
 		l.mu.Unlock()
 	}
@@ -320,7 +334,7 @@ func (l *Link) drain(p *patience, front bool) (hung []string) {
 // empty empties a chain, unless one of its holders hangs: its name is added to
 // hung.
 func (l *Link) empty(p *patience, c *chain, hung *[]string) []record.Record {
-	if len(c.stages) == 0 {
+	if c == nil {
 		return nil
 	}
 	select {
@@ -355,7 +369,7 @@ func (l *Link) lost(n int64, left []record.Record) (lost int64) {
 		return 0
 	}
 	for _, r := range left {
-		i := slices.IndexFunc(l.inlets, func(s *source) bool { return s.origin == r.Origin() })
+		i := slices.IndexFunc(l.inlets, func(s *source) bool { return &s.origin == r.Origin() })
 		if i < 0 || !l.inlets[i].resumable() {
 			lost++
 		}

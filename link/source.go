@@ -14,8 +14,7 @@ import (
 // source is an inlet in its place in a link.
 type source struct {
 	in     inlet.Inlet
-	name   string // unique in the link
-	origin *record.Origin
+	origin record.Origin    // its Inlet is unique in the link
 	pos    inlet.Positioner // nil: it has no position
 	seek   inlet.Seeker     // nil: it cannot be set to one
 	commit inlet.Committer  // nil: it need not know
@@ -37,7 +36,7 @@ const (
 )
 
 func newSource(in inlet.Inlet, name string) *source {
-	s := &source{in: in, name: name, origin: &record.Origin{Inlet: name}}
+	s := &source{in: in, origin: record.Origin{Inlet: name}}
 	s.pos, _ = inlet.As[inlet.Positioner](in)
 	if s.pos != nil {
 		s.seek, _ = inlet.As[inlet.Seeker](in)
@@ -45,6 +44,9 @@ func newSource(in inlet.Inlet, name string) *source {
 	}
 	return s
 }
+
+// name returns the name of the inlet, which is unique in the link.
+func (s *source) name() string { return s.origin.Inlet }
 
 // resumable reports whether the inlet will return again what was not committed.
 func (s *source) resumable() bool { return s.seek != nil || s.commit != nil }
@@ -62,7 +64,7 @@ func (s *source) pull(ctx context.Context, u record.Update) {
 				s.err = caught(v)
 			}
 		}
-		record.Stamp(s.records, s.origin)
+		record.Stamp(s.records, &s.origin)
 		s.state.Store(returned)
 	}()
 	if ctx.Err() != nil {
@@ -107,5 +109,5 @@ func (s *source) rewind(ctx context.Context, l *Link, at point) error {
 	if s.seek == nil {
 		return nil
 	}
-	return l.try(ctx, s.name, func() error { return s.seek.Seek(ctx, at.position) })
+	return l.try(ctx, s.name(), func() error { return s.seek.Seek(ctx, at.position) })
 }

@@ -62,6 +62,7 @@ type Transfer struct {
 	unbalanced *Error        // a mistake in it
 	finished   bool          // the report is made and has been delivered
 	done       chan struct{} // closed then; made when somebody waits
+	next       *Transfer     // in Link.outbox
 }
 
 // Transfer makes one transfer and returns its Report and its errors, less those
@@ -157,7 +158,7 @@ func (t *Transfer) enter(due time.Time) bool {
 	}
 	t.due = due.Round(0) // the wall clock alone counts, whatever is done to it
 	switch {
-	case l.phase != started && !(t.stop && !l.stop.over):
+	case l.phase != started && !(t.stop && l.stop != nil && !l.stop.over):
 		return t.refuse(Interrupted, ErrStopped)
 	case l.journal.isFenced():
 		return t.refuse(Failed, ErrFenced)
@@ -286,11 +287,11 @@ func (t *Transfer) process() {
 	var failures []*Error
 	for _, s := range t.sources {
 		if err := s.take(t.due); err != nil {
-			failures = append(failures, &Error{Op: OpPull, Node: s.name, Err: err})
+			failures = append(failures, &Error{Op: OpPull, Node: s.name(), Err: err})
 		}
 	}
 	b := l.newBarrier(t)
-	if len(failures) == 0 && len(l.chain.stages) == 0 { // then no user code is called
+	if len(failures) == 0 && l.chain == nil { // then no user code is called
 		t.through(records, b)
 		t.locked = true
 		return
@@ -307,8 +308,8 @@ func (t *Transfer) through(records []record.Record, b *barrier) {
 	l := t.link
 	out, passed := l.chain.run(t.ctx, records, b, t.fail)
 	t.barriers = append(t.barriers, passed...)
-	if l.grouping != nil {
-		t.batches = append(t.batches, l.grouping.take()...)
+	if l.chain != nil && l.chain.grouping != nil {
+		t.batches = append(t.batches, l.chain.grouping.take()...)
 	} else if len(out) > 0 {
 		if t.batches == nil {
 			t.batches = t.one[:0]
@@ -345,8 +346,8 @@ func (t *Transfer) hand() {
 	l.distribute(t, pulls)
 	var others []*lane
 	for _, ln := range l.allLanes() {
-		if len(ln.chain.stages) > 0 { // else it would only keep the transfer in memory
-			ln.transfer = t
+		if ln.in != nil {
+			ln.in.last = t
 			t.uses++
 		}
 		ln.flush = ln.flush || t.stop
@@ -368,7 +369,7 @@ func (t *Transfer) hand() {
 		l.makeReport()
 	}
 	ready := t.inline == nil || l.ready()
-	reports := len(l.outbox) > 0
+	reports := l.outbox != nil
 	if len(others) == 0 && !reports && !ready { // then no user code is called
 		t.locked = true
 		return
@@ -413,7 +414,7 @@ func (l *Link) distribute(t *Transfer, pulls bool) {
 		case len(t.batches) > 0:
 		case b != nil:
 			ln.add(entry{end: true, barrier: b})
-		case len(ln.chain.stages) > 0 && ln.inbox.len() == 0:
+		case ln.in != nil && ln.in.inbox.len() == 0:
 			ln.add(entry{}) // holders may want to release
 		}
 	}
@@ -499,7 +500,7 @@ func (t *Transfer) unused() bool {
 func (t *Transfer) calling() (names []string) {
 	for _, s := range t.sources {
 		if s.state.Load() == calling {
-			names = append(names, s.name)
+			names = append(names, s.name())
 		}
 	}
 	if name := t.link.chain.calling(); name != "" {

@@ -16,9 +16,16 @@ type entry struct {
 	link *link.Link
 	book book // has a lock of its own
 
-	stage   stage
-	paused  bool
-	fenced  bool     // it is paused for good
+	stage  stage
+	paused bool
+	fenced bool // it is paused for good
+
+	// Small fields of what is wanted and of the transfer, together to save memory.
+	immediate bool
+	flush     bool
+	queued    bool          // it is in the queue
+	reason    record.Reason // of the transfer that is running
+
 	removal *removal // while it is being removed
 
 	// Written with Planner.mu and clock held; either will do to read.
@@ -27,20 +34,15 @@ type entry struct {
 	next  time.Time  // the first instant that has not come; zero: there is none
 
 	// What is wanted of it.
-	due       time.Time // the instant that waits; zero: none does
-	immediate bool
-	flush     bool
-	first     *request // forced transfers, in order
-	last      *request
+	due   time.Time // the instant that waits; zero: none does
+	first *request  // forced transfers, in order
+	last  *request
 
-	queued bool   // it is in the queue
-	after  *entry // the next in the queue
-	slot   int    // its place in pool.running; below 0: it is not running
+	after *entry // the next in the queue
+	slot  int    // its place in pool.running; below 0: it is not running
 
 	// Of the transfer that is running.
-	reason  record.Reason
-	forced  *request  // that it is made for
-	overdue time.Time // when the next instant comes
+	forced *request // that it is made for
 
 	// waiting says that something is wanted for which the link was not ready, so
 	// that Changed has to look. busy says that a transfer is in the pool, which

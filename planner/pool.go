@@ -20,7 +20,7 @@ type pool struct {
 
 	first, last *entry // the queue
 	waiting     int    // its length
-	running     []*entry
+	running     []run
 
 	work    sync.Cond // idle goroutines wait for it
 	workers int
@@ -30,6 +30,12 @@ type pool struct {
 	ended   sync.Cond // a goroutine or a transfer has ended, while closing
 
 	warned bool // about hanging calls, since the queue was empty
+}
+
+// run is a transfer that is running.
+type run struct {
+	e       *entry
+	overdue time.Time // when the next instant of its schedule comes; zero: never
 }
 
 func (pl *pool) init(p *Planner, limit int) {
@@ -116,8 +122,8 @@ func (pl *pool) next() (*entry, link.Tick) {
 	for e := pl.dequeue(); e != nil; e = pl.dequeue() {
 		if tick, ok := e.pick(); ok {
 			e.busy.Store(true)
-			e.slot, e.reason, e.overdue = len(pl.running), tick.Reason, e.next
-			pl.running = append(pl.running, e)
+			e.slot, e.reason = len(pl.running), tick.Reason
+			pl.running = append(pl.running, run{e, e.next})
 			return e, tick
 		}
 	}
@@ -128,8 +134,8 @@ func (pl *pool) next() (*entry, link.Tick) {
 func (pl *pool) vacate(e *entry) {
 	last := len(pl.running) - 1
 	pl.running[e.slot] = pl.running[last]
-	pl.running[e.slot].slot = e.slot
-	pl.running[last] = nil
+	pl.running[e.slot].e.slot = e.slot
+	pl.running[last] = run{}
 	pl.running = pl.running[:last]
 	e.slot = -1
 	pl.ended.Broadcast()
@@ -145,7 +151,8 @@ func (pl *pool) drain(ctx context.Context, certain func(*entry) bool) {
 	})()
 	about := func() bool { // whether something is about to end
 		hung, found := 0, false
-		for _, e := range pl.running {
+		for _, r := range pl.running {
+			e := r.e
 			if len(e.link.Busy()) > 0 {
 				hung++
 			} else {
@@ -174,16 +181,16 @@ func (pl *pool) check() {
 		return
 	}
 	now := time.Now()
-	for _, e := range pl.running {
-		if e.overdue.IsZero() || e.overdue.After(now) {
+	for _, r := range pl.running {
+		if r.overdue.IsZero() || r.overdue.After(now) {
 			return
 		}
 	}
 	pl.warned = true
 	waiting := pl.waiting
 	links := make([]*link.Link, len(pl.running))
-	for i, e := range pl.running {
-		links[i] = e.link
+	for i, r := range pl.running {
+		links[i] = r.e.link
 	}
 	pl.p.tasks.spawn(func() {
 		var nodes []string

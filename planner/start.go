@@ -161,10 +161,7 @@ func (p *Planner) startAll(ctx context.Context, entries []*entry, trigger func(f
 
 // schedule begins the schedule of e.
 func (p *Planner) schedule(e *entry, anchor time.Time) error {
-	table := newTimetable(e.link.Schedule(), e.link.Name(), anchor, func(err error) {
-		failure := scheduleError(e.link, err)
-		p.tasks.spawn(func() { _ = e.Failed(p.hard, e.link, failure) }) // a trigger does not wait for handlers
-	})
+	table := newTimetable(e, anchor)
 	next := table.Next(anchor)
 	e.clock.Lock()
 	p.mu.Lock()

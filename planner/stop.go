@@ -238,11 +238,11 @@ func after(ctx context.Context, d time.Duration) (context.Context, context.Cance
 	}
 }
 
-// Links that are shut down side by side. There are more if these take longer than
-// a moment.
+// Links that are shut down side by side. There are more if none of these ends for a
+// moment.
 const (
 	sideBySide = 64
-	aMoment    = 5 * time.Millisecond
+	aMoment    = 50 * time.Millisecond
 )
 
 // shutAll shuts links down, side by side, and returns their Reports and errors.
@@ -260,7 +260,9 @@ func (p *Planner) shutAll(ctx context.Context, entries []*entry) ([]link.Report,
 			case <-ended:
 				taken--
 			case <-timer.C:
-				places *= 2
+				if len(ended) == 0 {
+					places *= 2
+				}
 			}
 		}
 		taken++

@@ -16,14 +16,15 @@ const countedUpTo = 1000
 // asked for, and a failure of any kind is reported and ends it.
 type timetable struct {
 	s      schedule.Schedule
-	report func(error) // called once at most
+	e      *entry // told of a failure, once at most
 	failed atomic.Bool
 }
 
 // newTimetable returns the timetable of a link from the anchor on.
-func newTimetable(s schedule.Schedule, name string, anchor time.Time, report func(error)) *timetable {
-	t := &timetable{s: s, report: report}
-	if b, ok := s.(schedule.Binder); ok {
+func newTimetable(e *entry, anchor time.Time) *timetable {
+	t := &timetable{s: e.link.Schedule(), e: e}
+	if b, ok := t.s.(schedule.Binder); ok {
+		name := e.link.Name()
 		t.guard(func() {
 			bound := b.Bind(name, anchor)
 			if bound == nil {
@@ -133,8 +134,15 @@ func (t *timetable) guard(f func()) {
 
 func (t *timetable) fail(err error) {
 	if !t.failed.Swap(true) {
-		t.report(err)
+		t.e.scheduleFailed(err)
 	}
+}
+
+// scheduleFailed tells the handlers that the schedule has failed. It does not wait for
+// them, since a trigger does not.
+func (e *entry) scheduleFailed(err error) {
+	failure := scheduleError(e.link, err)
+	e.p.tasks.spawn(func() { _ = e.Failed(e.p.hard, e.link, failure) })
 }
 
 // scheduleError is the error of a link whose schedule has failed.
