@@ -331,7 +331,7 @@ func (l *Link) commitOne(ctx context.Context, b *barrier, delivered int64, waiti
 func (l *Link) tell(ctx context.Context, b *barrier) {
 	j := l.journal
 	for _, s := range l.sources() {
-		if s.commit == nil {
+		if s.at == nil || s.at.commit == nil {
 			continue
 		}
 		i := slices.IndexFunc(b.points, func(p point) bool { return p.name == s.name() })
@@ -349,7 +349,7 @@ func (l *Link) tell(ctx context.Context, b *barrier) {
 		failed := func(err error) {
 			l.fail(&Error{Op: OpCommit, Node: s.name(), Number: b.number, Kept: true, Err: err})
 		}
-		if err := guard(func() error { return s.commit.Commit(ctx, position) }, failed); err != nil {
+		if err := guard(func() error { return s.at.commit.Commit(ctx, position) }, failed); err != nil {
 			failed(err)
 			continue
 		}

@@ -43,9 +43,9 @@ type lane struct {
 type entry struct {
 	records  []record.Record
 	transfer *Transfer // whose update they bear; nil: only an end, or a call of the processors
-	offers   int       // made so far
+	barrier  *barrier  // of its end; nil if there is nothing to commit
+	offers   int32     // made so far
 	end      bool      // a transfer ends with it
-	barrier  *barrier  // of that end; nil if there is nothing to commit
 }
 
 // add appends e to the lane. l.mu is held.
@@ -139,7 +139,7 @@ func (ln *lane) step() bool {
 			return true
 		}
 		u := e.transfer.update()
-		u.Attempt = e.offers + 1
+		u.Attempt = int(e.offers) + 1
 		if ln.atomic {
 			u.Commit = l.commitWith(ln)
 		}

@@ -19,7 +19,7 @@ func (l *Link) withInlets(m *mistakes, field func(int) string, inlets []inlet.In
 		}
 		s := newSource(in, name)
 		if taken(name) {
-			if s.pos != nil {
+			if s.at != nil {
 				m.add("%s: another inlet has the name %q: one with a position needs one of its own", field(i), name)
 			}
 			s = newSource(in, another(name, taken))

@@ -14,10 +14,8 @@ import (
 // source is an inlet in its place in a link.
 type source struct {
 	in     inlet.Inlet
-	origin record.Origin    // its Inlet is unique in the link
-	pos    inlet.Positioner // nil: it has no position
-	seek   inlet.Seeker     // nil: it cannot be set to one
-	commit inlet.Committer  // nil: it need not know
+	origin record.Origin // its Inlet is unique in the link
+	at     *positioned   // nil: it has no position
 
 	state atomic.Int32 // of a pull: untouched, calling or returned
 
@@ -26,6 +24,13 @@ type source struct {
 	position []byte    // where it has read to
 	records  []record.Record
 	err      error
+}
+
+// positioned is how a link deals with the position of an inlet.
+type positioned struct {
+	pos    inlet.Positioner
+	seek   inlet.Seeker    // nil: it cannot be set to one
+	commit inlet.Committer // nil: it need not know
 }
 
 // The states of a source.
@@ -37,10 +42,10 @@ const (
 
 func newSource(in inlet.Inlet, name string) *source {
 	s := &source{in: in, origin: record.Origin{Inlet: name}}
-	s.pos, _ = inlet.As[inlet.Positioner](in)
-	if s.pos != nil {
-		s.seek, _ = inlet.As[inlet.Seeker](in)
-		s.commit, _ = inlet.As[inlet.Committer](in)
+	if pos, ok := inlet.As[inlet.Positioner](in); ok {
+		s.at = &positioned{pos: pos}
+		s.at.seek, _ = inlet.As[inlet.Seeker](in)
+		s.at.commit, _ = inlet.As[inlet.Committer](in)
 	}
 	return s
 }
@@ -49,7 +54,7 @@ func newSource(in inlet.Inlet, name string) *source {
 func (s *source) name() string { return s.origin.Inlet }
 
 // resumable reports whether the inlet will return again what was not committed.
-func (s *source) resumable() bool { return s.seek != nil || s.commit != nil }
+func (s *source) resumable() bool { return s.at != nil && (s.at.seek != nil || s.at.commit != nil) }
 
 // pull pulls and keeps the result, unless ctx has ended already.
 func (s *source) pull(ctx context.Context, u record.Update) {
@@ -73,7 +78,7 @@ func (s *source) pull(ctx context.Context, u record.Update) {
 	}
 	u.From = s.from
 	s.records, s.err = s.in.Pull(ctx, u)
-	if s.pos != nil {
+	if s.at != nil {
 		s.locate()
 	}
 	ok = true
@@ -83,7 +88,7 @@ func (s *source) pull(ctx context.Context, u record.Update) {
 func (s *source) locate() {
 	failed := func(err error) { s.err = errors.Join(s.err, fmt.Errorf("position: %w", err)) }
 	err := guard(func() error {
-		s.position = s.pos.Position()
+		s.position = s.at.pos.Position()
 		return nil
 	}, failed)
 	if err != nil {
@@ -106,8 +111,8 @@ func (s *source) take(due time.Time) error {
 // rewind sets the inlet to what is committed.
 func (s *source) rewind(ctx context.Context, l *Link, at point) error {
 	s.from, s.position = at.from, at.position
-	if s.seek == nil {
+	if s.at == nil || s.at.seek == nil {
 		return nil
 	}
-	return l.try(ctx, s.name(), func() error { return s.seek.Seek(ctx, at.position) })
+	return l.try(ctx, s.name(), func() error { return s.at.seek.Seek(ctx, at.position) })
 }
