@@ -118,7 +118,7 @@ func TestKilled(t *testing.T) {
 			t.Log("seed", seed)
 			w := &writer{t: t, path: filepath.Join(dir, "app.log"), random: rand.New(rand.NewPCG(seed, 0)), copies: copies}
 			kills := 0
-			for end := time.Now().Add(2 * time.Second); time.Now().Before(end); kills++ {
+			for ; kills < 8 || w.rotations <= kills; kills++ {
 				cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$")
 				cmd.Env = append(os.Environ(), asChild+"="+dir)
 				var output bytes.Buffer
@@ -163,8 +163,6 @@ func TestKilled(t *testing.T) {
 			assert.Equal(t, w.lines, next)
 			assert.LessOrEqual(t, repeated, window*(kills+1))
 			t.Logf("%d lines, %d rotations, %d kills, %d lines repeated", w.lines, w.rotations, kills, repeated)
-			require.Positive(t, kills)
-			require.Greater(t, w.rotations, kills)
 		})
 	}
 }
