@@ -21,6 +21,7 @@ import (
 	"github.com/databay-go/databay/inlet/fileinlet"
 	"github.com/databay-go/databay/link"
 	"github.com/databay-go/databay/outlet"
+	"github.com/databay-go/databay/outlet/fileoutlet"
 	"github.com/databay-go/databay/planner"
 	"github.com/databay-go/databay/record"
 	"github.com/databay-go/databay/schedule"
@@ -79,20 +80,17 @@ func (s store) Put(_ context.Context, _ string, value []byte, rev int64) (int64,
 // child transfers from the log to a file until it is killed.
 func child(t *testing.T, folder string) {
 	t.Helper()
-	sink, err := os.OpenFile(filepath.Join(folder, "sink"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	require.NoError(t, err)
+	opts := &fileoutlet.Options{Idempotent: true}
+	if _, err := os.Stat(filepath.Join(folder, "once")); err != nil {
+		opts = &fileoutlet.Options{Encode: func(buf []byte, r record.Record) ([]byte, error) {
+			return fmt.Appendf(buf, "%s\t%s", r.ID(), r.Payload), nil
+		}}
+	}
 	in := fileinlet.New(filepath.Join(folder, "app.log"), &fileinlet.Options{Wait: true, MaxRecords: window})
 	l, err := link.New(link.Config{
-		Name:   "child",
-		Inlets: []inlet.Inlet{in},
-		Outlets: []outlet.Outlet{outlet.Func(func(_ context.Context, records []record.Record, _ record.Update) error {
-			var b bytes.Buffer
-			for _, r := range records {
-				fmt.Fprintf(&b, "%s %s\n", r.Payload, r.ID())
-			}
-			_, err := sink.Write(b.Bytes())
-			return err
-		})},
+		Name:     "child",
+		Inlets:   []inlet.Inlet{in},
+		Outlets:  []outlet.Outlet{fileoutlet.New(filepath.Join(folder, "sink"), opts)},
 		Schedule: schedule.Every(time.Millisecond),
 		State:    store{filepath.Join(folder, "state")},
 	})
@@ -103,20 +101,28 @@ func child(t *testing.T, folder string) {
 }
 
 // A process that is killed again and again while its file grows and rotates misses
-// no line, keeps their order, and repeats only what was not committed.
+// no line, keeps their order, and repeats only what was not committed: with the same
+// ID, so that an idempotent outlet has every line once.
 func TestKilled(t *testing.T) {
 	if folder := os.Getenv(asChild); folder != "" {
 		child(t, folder)
 		return
 	}
 	t.Parallel()
-	for name, copies := range map[string]bool{"renamed": false, "copied and truncated too": true} {
+	for name, test := range map[string]struct{ copies, once bool }{
+		"renamed":                   {},
+		"copied and truncated too":  {copies: true},
+		"into an idempotent outlet": {copies: true, once: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := folder(t)
+			if test.once {
+				write(t, filepath.Join(dir, "once"), "")
+			}
 			seed := rand.Uint64()
 			t.Log("seed", seed)
-			w := &writer{t: t, path: filepath.Join(dir, "app.log"), random: rand.New(rand.NewPCG(seed, 0)), copies: copies}
+			w := &writer{t: t, path: filepath.Join(dir, "app.log"), random: rand.New(rand.NewPCG(seed, 0)), copies: test.copies}
 			kills := 0
 			for ; kills < 8 || w.rotations <= kills; kills++ {
 				cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$")
@@ -138,7 +144,7 @@ func TestKilled(t *testing.T) {
 			sink := filepath.Join(dir, "sink")
 			assert.Eventually(t, func() bool {
 				text, _ := os.ReadFile(sink)
-				return bytes.Contains(text, []byte("\nend "))
+				return bytes.Contains(text, []byte("\tend\n"))
 			}, 30*time.Second, 20*time.Millisecond)
 			require.NoError(t, cmd.Process.Kill())
 			require.Error(t, cmd.Wait())
@@ -148,7 +154,7 @@ func TestKilled(t *testing.T) {
 			next, repeated := 0, 0
 			ids := make(map[string]string)
 			for line := range strings.Lines(string(text)) {
-				number, id, _ := strings.Cut(strings.TrimSpace(line), " ")
+				id, number, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 				if was, ok := ids[number]; ok {
 					require.Equal(t, was, id, "line %s has its ID again", number)
 					repeated++
@@ -161,6 +167,9 @@ func TestKilled(t *testing.T) {
 				}
 			}
 			assert.Equal(t, w.lines, next)
+			if test.once {
+				assert.Zero(t, repeated)
+			}
 			assert.LessOrEqual(t, repeated, window*(kills+1))
 			t.Logf("%d lines, %d rotations, %d kills, %d lines repeated", w.lines, w.rotations, kills, repeated)
 		})
