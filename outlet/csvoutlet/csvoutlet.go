@@ -71,11 +71,14 @@ func (o *Outlet) Validate() error {
 // Start makes the folder of the outlet's file and checks that the file can be
 // written and, if it exists, that its columns fit. It makes no file and changes
 // none: a temporary one, removed at once, shows whether the folder can be written.
-func (o *Outlet) Start(context.Context) error {
+func (o *Outlet) Start(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.Validate(); err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if o.files != nil {
 		return errors.New("csvoutlet: already started")

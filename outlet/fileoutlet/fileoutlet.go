@@ -90,13 +90,16 @@ func (o *Outlet) Validate() error {
 // written and, if it will be rotated or replaced, that files can be made beside it.
 // It makes no file and changes none: a temporary one, removed at once, shows whether
 // the folder can be written.
-func (o *Outlet) Start(context.Context) error {
+func (o *Outlet) Start(ctx context.Context) error {
 	o.starting.Lock()
 	defer o.starting.Unlock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.Validate(); err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if o.files != nil {
 		return errors.New("fileoutlet: already started")
