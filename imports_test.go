@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"outlet/httpoutlet": {"record", "state", "outlet", "internal/httpclient", "github.com/go-resty/resty/v2"},
 
 	"state/boltstate": {"state", "go.etcd.io/bbolt"}, // positions in a file
+	"outlet/mongooutlet": {"record", "state", "outlet", "go.mongodb.org/mongo-driver/v2"},
 
 	"internal/httpclient": {"github.com/go-resty/resty/v2"}, // what the HTTP nodes share
 
@@ -177,6 +178,7 @@ func TestPruning(t *testing.T) {
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	require.NoError(t, err)
 	for _, dependency := range []string{"gocron", "resty", "mongo", "franz-go", "bbolt", "testify"} {
+	for _, dependency := range []string{"gocron", "resty", "mongo-driver", "testify"} {
 		assert.NotContains(t, string(mod), dependency)
 	}
 }
