@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func refusing(code int, refused ...int32) func(c command) bson.D {
 		written := 0
 		for i, doc := range c.docs {
 			n, bad := doc.Lookup("n").AsInt64OK()
-			bad = bad && contains(refused, int32(n))
+			bad = bad && slices.Contains(refused, int32(n))
 			if bad {
 				errs = append(errs, bson.D{{Key: "index", Value: i}, {Key: "code", Value: code}, {Key: "errmsg", Value: fmt.Sprint("refused ", n)}})
 				if c.ordered {
@@ -42,15 +43,6 @@ func refusing(code int, refused ...int32) func(c command) bson.D {
 		}
 		return bson.D{{Key: "ok", Value: 1}, {Key: "n", Value: written}, {Key: "writeErrors", Value: errs}}
 	}
-}
-
-func contains(ns []int32, n int32) bool {
-	for _, m := range ns {
-		if m == n {
-			return true
-		}
-	}
-	return false
 }
 
 // failing is the answer of a command that failed as a whole.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,7 +21,6 @@ import (
 	"github.com/databay-go/databay/record"
 	"github.com/databay-go/databay/schedule"
 	"github.com/databay-go/databay/testkit"
-	"time"
 )
 
 // sample is a record that all ways of writing take.

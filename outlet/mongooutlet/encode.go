@@ -29,18 +29,11 @@ type document struct {
 	raw    bson.Raw
 }
 
-// encoder makes documents of payloads, one at a time.
+// encoder makes documents of payloads.
 type encoder struct {
 	opts *Options
-	text bytes.Buffer
-	bson *bson.Encoder
-}
-
-func newEncoder(opts *Options) *encoder {
-	e := &encoder{opts: opts}
-	e.bson = bson.NewEncoder(bson.NewDocumentWriter(&e.text))
-	e.bson.UseJSONStructTags()
-	return e
+	text *bytes.Buffer // what bson writes to, with all that was written
+	bson *bson.Encoder // nil: to be made, as after a failure, which leaves half a document
 }
 
 // documents returns those of the record at index i. There is none if its payload is an
@@ -48,6 +41,7 @@ func newEncoder(opts *Options) *encoder {
 func (e *encoder) documents(i int, r record.Record) (docs []document, err error) {
 	defer func() {
 		if p := recover(); p != nil {
+			e.bson = nil
 			docs, err = nil, fmt.Errorf("encoding the record panicked: %v", p)
 		}
 	}()
@@ -91,17 +85,15 @@ func (e *encoder) document(payload any, id string) (document, error) {
 		return document{}, err
 	}
 	var d document
-	switch {
-	case e.opts.UseID:
-		if d.raw, err = withID(raw, id); err != nil {
-			return document{}, err
-		}
+	if e.opts.UseID {
+		d.raw, err = withID(raw, id)
 		d.filter = bson.D{{Key: "_id", Value: id}}
-	default:
-		d.raw = bytes.Clone(raw)
-		if d.filter, err = e.filter(d.raw); err != nil {
-			return document{}, err
-		}
+	} else {
+		d.raw = raw
+		d.filter, err = e.filter(raw)
+	}
+	if err != nil {
+		return document{}, err
 	}
 	if d.filter != nil && !e.opts.Merge && isOperator(d.raw) {
 		return document{}, errors.New("payload begins with a field whose name begins with $, want none in a document that replaces another")
@@ -116,7 +108,7 @@ func (e *encoder) document(payload any, id string) (document, error) {
 	return d, nil
 }
 
-// encode returns a payload as BSON, which is good until the next call.
+// encode returns a payload as BSON, which nobody changes.
 func (e *encoder) encode(payload any) (bson.Raw, error) {
 	switch p := payload.(type) {
 	case nil:
@@ -131,12 +123,17 @@ func (e *encoder) encode(payload any) (bson.Raw, error) {
 		}
 		return p, nil
 	}
-	e.text.Reset()
-	e.bson.Reset(bson.NewDocumentWriter(&e.text))
+	if e.bson == nil {
+		e.text = new(bytes.Buffer)
+		e.bson = bson.NewEncoder(bson.NewDocumentWriter(e.text))
+		e.bson.UseJSONStructTags()
+	}
+	begin := e.text.Len()
 	if err := e.bson.Encode(payload); err != nil {
+		e.bson = nil
 		return nil, fmt.Errorf("payload is a %T, want a document, a map or a struct for instance: %w", payload, err)
 	}
-	return e.text.Bytes(), nil
+	return e.text.Bytes()[begin:], nil
 }
 
 // fromJSON returns a JSON object as BSON.
@@ -151,7 +148,7 @@ func fromJSON(text []byte) (bson.Raw, error) {
 	return bson.Marshal(d)
 }
 
-// withID returns a copy of a document with an _id.
+// withID returns a document with an _id.
 func withID(raw bson.Raw, id string) (bson.Raw, error) {
 	if !utf8.ValidString(id) {
 		return nil, fmt.Errorf("the ID of the record is %.100q, want UTF-8", id)
@@ -160,7 +157,7 @@ func withID(raw bson.Raw, id string) (bson.Raw, error) {
 		if text, ok := own.StringValueOK(); !ok || text != id {
 			return nil, fmt.Errorf("payload has the _id %.100s, want none with UseID, or the ID of the record, %.100q", own, id)
 		}
-		return bytes.Clone(raw), nil
+		return raw, nil
 	}
 	doc := make(bson.Raw, 4, len(raw)+len(id)+10)
 	doc = append(doc, byte(bson.TypeString))

@@ -34,7 +34,7 @@ type push struct {
 	client   *mongo.Client
 	records  []record.Record
 	failures record.Failures
-	encoder  *encoder
+	encoder  encoder
 }
 
 // Push writes the records, collection by collection.
@@ -49,7 +49,7 @@ func (o *Outlet) Push(ctx context.Context, records []record.Record, _ record.Upd
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	p := &push{Outlet: o, client: client, records: records, encoder: newEncoder(&o.opts)}
+	p := &push{Outlet: o, client: client, records: records, encoder: encoder{opts: &o.opts}}
 	var down error
 	for _, g := range p.groups() {
 		if down == nil {
