@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -277,12 +278,12 @@ func TestInsaneAnswers(t *testing.T) {
 // A push of more than a command takes is cut, and what is accepted of it is known.
 func TestCommandsAreBounded(t *testing.T) {
 	t.Parallel()
-	writes := 0
+	var writes atomic.Int32
 	d := newDouble(t, func(c command) bson.D {
 		if c.name != "insert" {
 			return nil
 		}
-		if writes++; writes == 3 || writes == 6 {
+		if n := writes.Add(1); n == 3 || n == 6 {
 			return hangUp
 		}
 		return nil
@@ -311,12 +312,11 @@ func TestLostAnswers(t *testing.T) {
 	for name, lose := range map[string]func(t *testing.T){"hung up": func(*testing.T) {}, "timeout": func(t *testing.T) { <-t.Context().Done() }} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			first := true
+			var lost atomic.Bool
 			d := newDouble(t, func(c command) bson.D {
-				if c.name != "update" || !first {
+				if c.name != "update" || lost.Swap(true) {
 					return nil
 				}
-				first = false
 				lose(t)
 				return hangUp
 			})

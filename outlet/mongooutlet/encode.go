@@ -121,6 +121,9 @@ func (e *encoder) encode(payload any) (bson.Raw, error) {
 		if err := p.Validate(); err != nil {
 			return nil, fmt.Errorf("payload is a bson.Raw that is no document: %w", err)
 		}
+		if n := binary.LittleEndian.Uint32(p); int(n) != len(p) {
+			return nil, fmt.Errorf("payload is a bson.Raw of %d bytes that is no document, for it says %d", len(p), n)
+		}
 		return p, nil
 	}
 	if e.bson == nil {

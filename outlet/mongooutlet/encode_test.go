@@ -67,6 +67,7 @@ func TestPayloads(t *testing.T) {
 		"map":            {row{"a": "x"}, []string{`{"a":"x"}`}},
 		"typed map":      {map[string]int{"a": 1}, []string{`{"a":1}`}},
 		"int keys":       {map[int]string{7: "x"}, []string{`{"7":"x"}`}},
+		"nil map":        {row(nil), []string{`{}`}},
 		"empty map":      {row{}, []string{`{}`}},
 		"bson.M":         {bson.M{"a": bson.A{1, nil}}, []string{`{"a":[1,null]}`}},
 		"bson.D":         {bson.D{{Key: "b", Value: 1}, {Key: "a", Value: 2}}, []string{`{"b":1,"a":2}`}},
@@ -112,6 +113,7 @@ func TestForeignPayloads(t *testing.T) {
 	}{
 		"nil":              {nil, "payload is nil, want a document"},
 		"nil pointer":      {none, "payload is a *mongooutlet_test.tagged, want a document"},
+		"more than BSON":   {bson.Raw("\x05\x00\x00\x00\x00x"), "payload is a bson.Raw"},
 		"string":           {"text", "payload is a string, want a document"},
 		"number":           {5, "payload is a int, want a document"},
 		"time":             {time.Now(), "payload is a time.Time, want a document"},

@@ -12,13 +12,12 @@ import (
 	"github.com/databay-go/databay/record"
 )
 
-// Codes of the server, by what they mean. A refused document is the document's fault
-// unless its code is among passing; a failed command passes unless its code is among
-// lasting or malformed.
-var (
-	// passing: the server is busy, is being stopped, has lost its role or its time.
-	passing = codes(
-		1,     // InternalError
+// passes reports whether a code of the server says that it is busy, is being stopped, or
+// has lost its role or its time. A refused document is the document's fault unless its
+// code is one of these.
+func passes(code int) bool {
+	switch code {
+	case 1, // InternalError
 		6,     // HostUnreachable
 		7,     // HostNotFound
 		8,     // UnknownError
@@ -47,13 +46,18 @@ var (
 		13388, // StaleConfig
 		13435, // NotPrimaryNoSecondaryOk
 		13436, // NotPrimaryOrSecondary
-		14031, // OutOfDiskSpace
-	)
+		14031: // OutOfDiskSpace
+		return true
+	}
+	return false
+}
 
-	// lasting: the user or the names are not let in, or the server knows no such
-	// command or write concern.
-	lasting = codes(
-		13,  // Unauthorized
+// lasts reports whether a code says that the user or the names are not let in, or that
+// the server knows no such command or write concern. A failed command passes unless its
+// code is one of these, or of those of malformed.
+func lasts(code int) bool {
+	switch code {
+	case 13, // Unauthorized
 		18,  // AuthenticationFailed
 		20,  // IllegalOperation
 		26,  // NamespaceNotFound
@@ -63,26 +67,25 @@ var (
 		79,  // UnknownReplWriteConcern
 		100, // UnsatisfiableWriteConcern
 		115, // CommandNotSupported
-		166, // CommandNotSupportedOnView
-	)
+		166: // CommandNotSupportedOnView
+		return true
+	}
+	return false
+}
 
-	// malformed: as lasting, but for one document of the command perhaps.
-	malformed = codes(
-		2,     // BadValue
+// malformed reports whether a code says that a command is not to be understood or taken,
+// for one document of it perhaps.
+func malformed(code int) bool {
+	switch code {
+	case 2, // BadValue
 		9,     // FailedToParse
 		14,    // TypeMismatch
 		22,    // InvalidBSON
 		121,   // DocumentValidationFailure
-		10334, // BSONObjectTooLarge
-	)
-)
-
-func codes(all ...int) map[int]bool {
-	set := make(map[int]bool, len(all))
-	for _, c := range all {
-		set[c] = true
+		10334: // BSONObjectTooLarge
+		return true
 	}
-	return set
+	return false
 }
 
 // errUnacknowledged is what a client that waits for no answer has in place of one.
@@ -103,7 +106,7 @@ func (o *Outlet) outcomeOf(ctx context.Context, n int, err error) outcome {
 	}
 	bulk, ok := errors.AsType[mongo.BulkWriteException](err)
 	if !ok || !sane(bulk, n) {
-		if command, ok := errors.AsType[mongo.CommandError](err); ok && malformed[int(command.Code)] && n > 1 {
+		if command, ok := errors.AsType[mongo.CommandError](err); ok && malformed(int(command.Code)) && n > 1 {
 			return outcome{} // which of the documents it is shows when they come in smaller commands
 		}
 		err = o.failure(ctx, err)
@@ -125,7 +128,7 @@ func (o *Outlet) outcomeOf(ctx context.Context, n int, err error) outcome {
 	}
 	if e := bulk.WriteConcernError; e != nil {
 		err := o.address.clean(fmt.Errorf("written, but not as safely as asked for: %w", *e))
-		if lasting[e.Code] {
+		if lasts(e.Code) {
 			err = record.Permanent(err)
 		}
 		for i := range out.done {
@@ -156,7 +159,7 @@ func sane(bulk mongo.BulkWriteException, n int) bool {
 // it is known to pass.
 func (o *Outlet) refusal(e mongo.WriteError) error {
 	err := o.address.clean(e)
-	if passing[e.Code] || o.raced(e) {
+	if passes(e.Code) || o.raced(e) {
 		return err
 	}
 	return record.Permanent(err)
@@ -198,7 +201,7 @@ func (o *Outlet) failure(ctx context.Context, err error) error {
 	if errors.Is(err, errUnacknowledged) {
 		return record.Permanent(clean)
 	}
-	if command, ok := errors.AsType[mongo.CommandError](err); ok && (lasting[int(command.Code)] || malformed[int(command.Code)]) {
+	if command, ok := errors.AsType[mongo.CommandError](err); ok && (lasts(int(command.Code)) || malformed(int(command.Code))) {
 		return record.Permanent(clean)
 	}
 	if _, ok := errors.AsType[mongo.InvalidArgumentError](err); ok {

@@ -164,7 +164,7 @@ func (p *push) fail(d document, err error) {
 	p.failures.Add(d.record, err)
 }
 
-// fit returns how many of docs, of which there is one, one command takes.
+// fit returns how many of docs one command takes: one at least.
 func fit(docs []document, most int) int {
 	n, size := 0, 0
 	for n < len(docs) && n < most {
