@@ -32,6 +32,7 @@ type document struct {
 // encoder makes documents of payloads.
 type encoder struct {
 	opts *Options
+	tags *bson.Registry
 	text *bytes.Buffer // what bson writes to, with all that was written
 	bson *bson.Encoder // nil: to be made, as after a failure, which leaves half a document
 }
@@ -129,6 +130,7 @@ func (e *encoder) encode(payload any) (bson.Raw, error) {
 	if e.bson == nil {
 		e.text = new(bytes.Buffer)
 		e.bson = bson.NewEncoder(bson.NewDocumentWriter(e.text))
+		e.bson.SetRegistry(e.tags)
 		e.bson.UseJSONStructTags()
 	}
 	begin := e.text.Len()

@@ -101,6 +101,30 @@ func TestPayloads(t *testing.T) {
 	}
 }
 
+// The names that an outlet gives to fields are those of json tags whatever the rest of
+// the program makes of the type, and the other way round.
+func TestFieldNamesAreTheOutletsOwn(t *testing.T) {
+	t.Parallel()
+	type first struct {
+		A int `json:"jsonA"`
+	}
+	type then struct {
+		A int `json:"jsonA"`
+	}
+	byDefault := func(v any) string {
+		raw, err := bson.Marshal(v)
+		require.NoError(t, err)
+		return extended(t, raw)
+	}
+	assert.Equal(t, `{"a":1}`, byDefault(first{1}))
+	d := newDouble(t, nil)
+	require.Empty(t, push(t, started(t, d.uri, "rows", nil), records(first{1}, then{1})...))
+	for _, doc := range d.take() {
+		assert.Equal(t, `{"jsonA":1}`, extended(t, doc))
+	}
+	assert.Equal(t, `{"a":1}`, byDefault(then{1}))
+}
+
 // Each of these fails for good, in the middle of records that are written.
 func TestForeignPayloads(t *testing.T) {
 	t.Parallel()

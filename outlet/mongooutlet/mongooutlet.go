@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
@@ -30,6 +31,10 @@ type Outlet struct {
 	database, collection string
 	opts                 Options
 
+	// A registry keeps the names of a type's fields as they were first asked for, with
+	// json tags or without them. So this one is for nothing else.
+	tags *bson.Registry
+
 	starting sync.Mutex // held by Start and Shutdown
 
 	mu     sync.RWMutex
@@ -49,7 +54,7 @@ var (
 // those records that name no [Database] and no [Collection] to the given ones. The
 // options may be nil. Mistakes are what Validate reports.
 func New(uri, database, collection string, opts *Options) *Outlet {
-	return &Outlet{address: parse(uri), database: database, collection: collection, opts: opts.resolve()}
+	return &Outlet{address: parse(uri), database: database, collection: collection, opts: opts.resolve(), tags: bson.NewRegistry()}
 }
 
 // String returns "mongooutlet(mongodb://host/database.collection)", without a host if

@@ -49,7 +49,7 @@ func (o *Outlet) Push(ctx context.Context, records []record.Record, _ record.Upd
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	p := &push{Outlet: o, client: client, records: records, encoder: encoder{opts: &o.opts}}
+	p := &push{Outlet: o, client: client, records: records, encoder: encoder{opts: &o.opts, tags: o.tags}}
 	var down error
 	for _, g := range p.groups() {
 		if down == nil {
