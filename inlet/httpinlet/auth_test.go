@@ -202,6 +202,13 @@ func TestRedirectedBody(t *testing.T) {
 
 	_, err = pull(t.Context(), started(t, address+"/307", &httpinlet.Options{NoRedirects: true}))
 	require.ErrorContains(t, err, "status 307 Temporary Redirect")
+
+	// The body of a redirect has the URL that it leads to.
+	_, err = pull(t.Context(), started(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/?a=b&sig=c0nfidential%2Fvalue", http.StatusFound)
+	}), &httpinlet.Options{NoRedirects: true}))
+	require.ErrorContains(t, err, "status 302 Found")
+	assert.NotContains(t, err.Error(), "c0nfidential")
 	_, err = pull(t.Context(), started(t, "http://h/302", &httpinlet.Options{Body: "query", Client: client(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/302" {
 			http.Redirect(w, r, "/here", http.StatusFound)

@@ -207,7 +207,7 @@ func TestBrokenAnswers(t *testing.T) {
 		{"nothing", "", "closed the connection without an answer"},
 		{"no HTTP", "SSH-2.0-OpenSSH_9.6\r\n", "malformed HTTP"},
 		{"failed, and shorter than announced", "HTTP/1.1 502 Bad\r\nContent-Length: 100\r\n\r\noops", "status 502 Bad Gateway: the answer ends too early"},
-		{"location that is no URL", "HTTP/1.1 302 Found\r\nLocation: http://[::1/?token=confidential\r\nContent-Length: 0\r\n\r\n", "Location"},
+		{"location that is no URL", "HTTP/1.1 302 Found\r\nLocation: http://[::1/?token=theirs-confidential\r\nContent-Length: 0\r\n\r\n", "the Location that the server redirects to is no URL"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -163,6 +164,11 @@ func (c *Client) once(ctx, bounded context.Context, s *session, r Request) (*Ans
 		req.SetBody(r.Body)
 	}
 	resp, err := req.Execute(r.Method, target.String())
+	if resp != nil && resp.RawResponse != nil {
+		if to, wrong := resp.RawResponse.Location(); wrong == nil { // the body repeats it
+			secrets = secrets.with(append(queryValues(to), userinfo(to))...)
+		}
+	}
 	if err != nil {
 		err = c.explain(ctx, bounded, secrets, err)
 	}
@@ -204,9 +210,12 @@ func (c *Client) explain(ctx, bounded context.Context, secrets *Secrets, err err
 	case errors.Is(err, io.EOF):
 		return errors.New("the server closed the connection without an answer")
 	}
-	// The text of an url.Error has the URL.
+	// The text of an url.Error has the URL, and that of net/http here the Location.
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
+	}
+	if strings.HasPrefix(err.Error(), "failed to parse Location") {
+		return errors.New("the Location that the server redirects to is no URL")
 	}
 	return secrets.Clean(err)
 }

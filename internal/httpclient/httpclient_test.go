@@ -61,3 +61,44 @@ func TestSecrets(t *testing.T) {
 	require.ErrorIs(t, answer.Clean(cause), cause)
 	assert.Equal(t, server.URL+"/a", c.Name)
 }
+
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	c := httpclient.New("test", "https://me:secret@Example.com/a/b?c=d#e", httpclient.Options{Params: url.Values{"f": {"g"}}})
+	assert.Equal(t, "https://Example.com/a/b?c=d&f=g#e", c.URL().String())
+	for ref, want := range map[string]string{
+		"": "https://Example.com/a/b?c=d&f=g", "?x": "https://Example.com/a/b?x", "z": "https://Example.com/a/z", "/z#f": "https://Example.com/z",
+		"https://other@example.com/": "https://example.com/", "//EXAMPLE.com/y": "https://EXAMPLE.com/y",
+		"http://example.com/": "", "https://example.org/": "", "https://example.com:444/": "", "ftp://example.com/": "", "x:y": "", "%zz": "", "\n": "", "https://": "",
+	} {
+		got, err := c.Resolve(&httpclient.Answer{URL: c.URL()}, ref)
+		if want == "" {
+			require.Error(t, err, ref)
+			continue
+		}
+		require.NoError(t, err, ref)
+		assert.Equal(t, want, got.String(), ref)
+	}
+	plain := httpclient.New("test", "http://h/", httpclient.Options{})
+	got, err := plain.Resolve(&httpclient.Answer{URL: plain.URL()}, "https://h/")
+	require.NoError(t, err, "to https is no loss")
+	assert.Equal(t, "https://h/", got.String())
+}
+
+func TestBodyValues(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][]string{
+		"": nil, "text": nil, `{"a":["x",{"b":"y"}],"c":1}`: {"x", "y"}, `"z"`: {"z"}, "a=1&b=%2F&b=c": {"1", "/", "c"}, "%zz&a=b": {"b"},
+	} {
+		got := httpclient.BodyValues(body)
+		assert.Equal(t, body, got[0], "the body itself")
+		assert.Subset(t, got[1:], want, body)
+	}
+}
+
+func TestHasHeader(t *testing.T) {
+	t.Parallel()
+	h := http.Header{"x-KEY": {"v"}}
+	assert.True(t, httpclient.HasHeader(h, "X-Key"))
+	assert.False(t, httpclient.HasHeader(h, "X-Other"))
+}
