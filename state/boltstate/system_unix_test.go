@@ -62,15 +62,15 @@ func TestKilled(t *testing.T) {
 		require.NoError(t, cmd.Start())
 		last := make(map[string]int64)
 		lines := bufio.NewScanner(out)
-		after := rand.IntN(120)
-		for n := 0; lines.Scan(); n++ {
+		after := 1 + rand.IntN(120)
+		for n := 0; lines.Scan(); {
 			key, rev, ok := strings.Cut(lines.Text(), " ")
 			if number, err := strconv.ParseInt(rev, 10, 64); ok && err == nil && strings.HasPrefix(key, "key") {
 				last[key] = number
 				acknowledged++
-			}
-			if n == after {
-				require.NoError(t, cmd.Process.Kill())
+				if n++; n == after {
+					require.NoError(t, cmd.Process.Kill())
+				}
 			}
 		}
 		require.Error(t, cmd.Wait())
