@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 
 	"outlet/httpoutlet": {"record", "state", "outlet", "internal/httpclient", "github.com/go-resty/resty/v2"},
 
+	"state/sqlstate":  {"state"},                     // over database/sql: the user's program has the driver
 	"state/boltstate": {"state", "go.etcd.io/bbolt"}, // positions in a file
 	"outlet/mongooutlet": {"record", "state", "outlet", "go.mongodb.org/mongo-driver/v2"},
 
@@ -179,6 +180,7 @@ func TestPruning(t *testing.T) {
 	require.NoError(t, err)
 	for _, dependency := range []string{"gocron", "resty", "mongo", "franz-go", "bbolt", "testify"} {
 	for _, dependency := range []string{"gocron", "resty", "mongo-driver", "testify"} {
+	for _, dependency := range []string{"gocron", "resty", "mongo", "franz-go", "bbolt", "pgx", "mysql", "sqlite", "testify"} {
 		assert.NotContains(t, string(mod), dependency)
 	}
 }
