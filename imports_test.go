@@ -24,6 +24,7 @@ var core = map[string][]string{
 	"state":    nil,        // a store knows keys and bytes only
 	"inlet":    {"record"}, // an author of inlets reads two packages
 	"outlet":   {"record"}, // the same
+	"spool":    {"record"}, // where records overflow to
 	"buffer":   {"record"}, // a Processor like any other
 	"link":     {"record", "inlet", "outlet", "schedule", "state"},
 	"planner":  {"record", "schedule", "link", "planner/internal/goroutine"},
@@ -48,6 +49,10 @@ var allowed = map[string][]string{
 	"state/sqlstate":  {"state"},                     // over database/sql: the user's program has the driver
 	"state/boltstate": {"state", "go.etcd.io/bbolt"}, // positions in a file
 	"outlet/mongooutlet": {"record", "state", "outlet", "go.mongodb.org/mongo-driver/v2"},
+	"state/sqlstate":    {"state"},                                                    // over database/sql: the user's program has the driver
+	"state/boltstate":   {"state", "internal/boltfile", "go.etcd.io/bbolt"},           // positions in a file
+	"spool/boltspool":   {"record", "spool", "internal/boltfile", "go.etcd.io/bbolt"}, // records in a file
+	"internal/boltfile": {"go.etcd.io/bbolt"},                                         // what the two share: a damaged file is no panic
 
 	"internal/httpclient": {"github.com/go-resty/resty/v2"}, // what the HTTP nodes share
 

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
+	"github.com/databay-go/databay/internal/boltfile"
 	"github.com/databay-go/databay/state"
 )
 
@@ -44,15 +43,13 @@ func (o *Options) validate() error {
 // [Open].
 type Store struct {
 	path string
-	file *os.File // which db has open
-	db   *bolt.DB
+	file *boltfile.File
 
 	mu      sync.Mutex
 	waiting []*write      // for the next transaction
 	full    chan struct{} // told when it waits for company and all are there
 	writing bool          // somebody writes transactions
 	closed  bool
-	broken  error // after which bbolt writes no more
 	pace    pace
 	work    sync.WaitGroup // who writes transactions
 }
@@ -77,46 +74,13 @@ func Open(path string, opts *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{path: path, full: make(chan struct{}, 1)}
-	if err := s.open(o); err != nil {
-		s.letGo()
+	if s.file, err = boltfile.Open(path, o.Mode, o.LockTimeout); err != nil {
 		return nil, s.failed(err)
 	}
+	if err := s.file.Update(check); err != nil {
+		return nil, s.failed(errors.Join(err, s.file.Close()))
+	}
 	return s, nil
-}
-
-func (s *Store) open(o Options) error {
-	timeout := o.LockTimeout
-	switch {
-	case timeout == 0:
-		timeout = time.Second
-	case timeout < 0:
-		timeout = 0 // which waits for ever
-	}
-	mode := o.Mode
-	if mode == 0 {
-		mode = 0o600
-	}
-	err := guard(func() (err error) {
-		s.db, err = bolt.Open(s.path, mode, &bolt.Options{
-			Timeout: timeout,
-			// The list of free pages is kept, which costs a page a transaction. bbolt would
-			// look for them on a goroutine of its own, where a damaged file ends the process.
-			NoFreelistSync: false,
-			FreelistType:   bolt.FreelistMapType,
-			OpenFile: func(name string, flag int, perm os.FileMode) (_ *os.File, err error) {
-				s.file, err = os.OpenFile(name, flag, perm)
-				return s.file, err
-			},
-		})
-		if err != nil {
-			return err
-		}
-		return s.db.Update(check)
-	})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return fmt.Errorf("the file is held by another process, or opened twice by this one (LockTimeout %v): %w", timeout, err)
-	}
-	return err
 }
 
 // Get returns the value and the revision of key. It fails if ctx has ended, the
@@ -125,15 +89,10 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, rev int64, e
 	if err := s.may(ctx, key); err != nil {
 		return nil, 0, err
 	}
-	err = guard(func() error {
-		return s.db.View(func(tx *bolt.Tx) error {
-			value, rev, err = get(tx.Bucket(bucket), key)
-			return err
-		})
+	err = s.file.View(func(tx *bolt.Tx) error {
+		value, rev, err = get(tx.Bucket(bucket), key)
+		return err
 	})
-	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
-		err = errClosed
-	}
 	if err != nil {
 		return nil, 0, s.failed(err)
 	}
@@ -178,24 +137,10 @@ func (s *Store) Close() error {
 	s.hurry()
 	s.mu.Unlock()
 	s.work.Wait()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.broken != nil { // bbolt may hold a lock for ever
-		s.letGo()
-		return nil
-	}
-	if err := guard(s.db.Close); err != nil {
+	if err := s.file.Close(); err != nil {
 		return s.failed(err)
 	}
 	return nil
-}
-
-// letGo gives the file away without bbolt, which may have closed it before.
-func (s *Store) letGo() {
-	if s.file != nil {
-		unlock(s.file)
-		_ = s.file.Close()
-	}
 }
 
 // Check reports whether the file can be read.
@@ -206,8 +151,6 @@ func (s *Store) Check(ctx context.Context) error {
 
 // String returns "boltstate" and the path of the file.
 func (s *Store) String() string { return "boltstate(" + s.path + ")" }
-
-var errClosed = fmt.Errorf("the store is closed: %w", fs.ErrClosed)
 
 // may says why a call is not answered.
 func (s *Store) may(ctx context.Context, key string) error {

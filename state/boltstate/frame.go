@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"runtime/debug"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -63,23 +62,3 @@ func check(tx *bolt.Tx) error {
 		return nil
 	})
 }
-
-// guard makes errors of the panics, and of the faults of the memory that a file is
-// mapped to, which a damaged file or a broken disk causes.
-func guard(f func() error) (err error) {
-	returned := false
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if v := recover(); !returned {
-			err = &damage{v}
-		}
-	}()
-	err = f()
-	returned = true
-	return err
-}
-
-// damage is what a file did that is none of ours, or damaged.
-type damage struct{ cause any }
-
-func (d *damage) Error() string { return fmt.Sprintf("the file is damaged: %v", d.cause) }

@@ -2,11 +2,14 @@ package boltstate
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/databay-go/databay/internal/boltfile"
 	"github.com/databay-go/databay/state"
 )
 
@@ -23,11 +26,8 @@ type write struct {
 func (s *Store) enqueue(w *write) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-		return errClosed
-	case s.broken != nil:
-		return s.broken
+	if s.closed {
+		return fmt.Errorf("the store is closed: %w", fs.ErrClosed)
 	}
 	s.waiting = append(s.waiting, w)
 	s.pace.note(w.key, time.Now())
@@ -65,7 +65,7 @@ func (s *Store) writeAll() {
 	for {
 		s.gather()
 		s.mu.Lock()
-		group, broken := s.waiting, s.broken
+		group := s.waiting
 		s.waiting = nil
 		if len(group) == 0 {
 			s.writing = false
@@ -74,13 +74,8 @@ func (s *Store) writeAll() {
 		}
 		s.pace.begun = time.Now()
 		s.mu.Unlock()
-		if broken == nil {
-			s.commit(group)
-		}
+		s.commit(group)
 		for _, w := range group {
-			if broken != nil {
-				w.err = broken
-			}
 			close(w.done)
 		}
 	}
@@ -112,16 +107,10 @@ func (s *Store) gather() {
 // commit writes a group in one transaction, and if that fails, each of it in one of
 // its own: a value too large for the disk is nobody else's failure.
 func (s *Store) commit(group []*write) {
-	err := guard(func() error { return s.db.Update(func(tx *bolt.Tx) error { return put(tx, group) }) })
-	broken, ok := errors.AsType[*damage](err)
-	if ok {
-		s.mu.Lock()
-		s.broken = broken
-		s.mu.Unlock()
-	}
+	err := s.file.Update(func(tx *bolt.Tx) error { return put(tx, group) })
 	switch {
 	case err == nil, errors.Is(err, errNothing):
-	case len(group) == 1, ok:
+	case len(group) == 1, boltfile.IsDamaged(err):
 		for _, w := range group {
 			w.err = err
 		}

@@ -28,7 +28,7 @@ func TestMariaDB(t *testing.T) {
 	require.NoError(t, mysql.SetLogger(new(mysql.NopLogger))) // it tells of connections that the test ends
 	d := testserver.NewMariaDB(t)
 	server(t, "mysql", sqlstate.MariaDB, d)
-	d.Start(t) // for the one before it ended with its test
+	d.Start(t)                                    // for the one before it ended with its test
 	t.Run("clientFoundRows", func(t *testing.T) { // changes what is counted as affected
 		conforms(t, sqlstate.MariaDB, func(t *testing.T) func() *sql.DB {
 			return func() *sql.DB { return connect(t, "mysql", d.DSN+"?clientFoundRows=true") }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package boltstate
+package boltfile
 
 import "os"
 
