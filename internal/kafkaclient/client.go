@@ -50,9 +50,14 @@ func (c *Client) Validate(more ...kgo.Opt) []error {
 	return errs
 }
 
+// metadataAge is how soon the client asks again which broker has a partition, when it
+// has changed or is not known.
+const metadataAge = 500 * time.Millisecond
+
 // options returns those of the user, which give way to those the node needs.
 func (c *Client) options(more []kgo.Opt) []kgo.Opt {
-	all := append(slices.Clone(c.opts.Client), kgo.SeedBrokers(c.brokers...), kgo.DisableClientMetrics())
+	all := append([]kgo.Opt{kgo.MetadataMinAge(metadataAge)}, c.opts.Client...)
+	all = append(all, kgo.SeedBrokers(c.brokers...), kgo.DisableClientMetrics())
 	if c.opts.TLS != nil {
 		all = append(all, kgo.DialTLSConfig(c.opts.TLS))
 	}

@@ -122,6 +122,8 @@ func (p *push) verdict(err error) error {
 		return fmt.Errorf("not acknowledged within %v, the Timeout; %s: %w%s", p.outlet.kafka.Timeout(), unknown, p.bounded.Err(), p.reason())
 	case errors.Is(err, kgo.ErrClientClosed):
 		return fmt.Errorf("%s: the outlet was shut down", unknown)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // of a push whose records were in the same batch
+		return fmt.Errorf("%s: given up together with another push: %v", unknown, err)
 	}
 	return p.outlet.kafka.Clean(err)
 }
