@@ -59,6 +59,10 @@ var allowed = map[string][]string{
 	"internal/kafkaclient": { // what the Kafka nodes share; kfake is for tests
 		"github.com/twmb/franz-go/pkg/kgo", "github.com/twmb/franz-go/pkg/kerr", "github.com/twmb/franz-go/pkg/kmsg", "github.com/twmb/franz-go/pkg/sasl",
 	},
+	"inlet/sqlinlet":           {"record", "state", "inlet", "internal/sqldb"}, // no driver: that is the user's
+	"outlet/sqloutlet":         {"record", "state", "outlet", "internal/sqldb"},
+	"outlet/sqloutlet/pgxcopy": {"github.com/jackc/pgx/v5"}, // apart, so that sqloutlet does not link pgx
+	"internal/sqldb":           nil,                         // what the SQL nodes share
 
 	"internal/testserver":        nil,        // real servers, for tests alone
 	"outlet/internal/appendfile": {"record"}, // files that csvoutlet and fileoutlet append to

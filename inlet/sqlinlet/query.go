@@ -1,0 +1,157 @@
+package sqlinlet
+
+import (
+	"strconv"
+
+	"github.com/databay-go/databay/internal/sqldb"
+)
+
+// query makes the statements of one pull.
+type query struct {
+	dialect sqldb.Dialect
+	places  []string // cursor and key, quoted
+	names   []string // the same as they are called
+	from    string   // SELECT … FROM … and a space
+	newest  string   // the same of the places alone
+	args    []any    // of what is selected from
+}
+
+// query validates the inlet and returns its statements.
+func (in *Inlet) query() (*query, error) {
+	if err := in.Validate(); err != nil {
+		return nil, err
+	}
+	d, err := in.opts.Dialect.Resolve(in.db)
+	if err != nil {
+		return nil, err
+	}
+	q := &query{dialect: d, names: in.order(), args: in.opts.Args[:len(in.opts.Args):len(in.opts.Args)]}
+	source := d.Table(in.table)
+	if in.opts.Query != "" {
+		source = "(" + in.opts.Query + "\n)" // a line of its own ends a comment
+	}
+	columns := "q.*"
+	if len(in.opts.Columns) > 0 {
+		columns = ""
+		for i, c := range in.opts.Columns {
+			if i > 0 {
+				columns += ", "
+			}
+			columns += "q." + d.Quote(c)
+		}
+	}
+	places := ""
+	for i, name := range q.names {
+		place := "q." + d.Quote(name)
+		q.places = append(q.places, place)
+		if d == sqldb.SQLite {
+			place = "+" + place // as stored: drivers make times of what is declared as such
+		}
+		places += ", " + place + " AS databay_" + strconv.Itoa(i)
+	}
+	q.from = "SELECT " + columns + places + " FROM " + source + " q "
+	q.newest = "SELECT " + places[2:] + " FROM " + source + " q "
+	return q, nil
+}
+
+// none returns the statement that finds nothing.
+func (q *query) none() string { return q.from + "WHERE 1 = 0" }
+
+// nulls returns the statement that finds a row without a place.
+func (q *query) nulls() string {
+	s := q.newest + "WHERE "
+	for i, p := range q.places {
+		if i > 0 {
+			s += " OR "
+		}
+		s += p + " IS NULL"
+	}
+	return s + " LIMIT 1"
+}
+
+// last returns the statement that finds the last row behind a place.
+func (q *query) last(at []value) (string, []any) {
+	c := q.where()
+	c.behind(at)
+	return q.newest + c.String() + q.orderBy(" DESC") + " LIMIT 1", c.args
+}
+
+// page returns the statement that finds the next rows behind a place, up to a value
+// of the cursor.
+func (q *query) page(at []value, upTo value, limit int) (string, []any) {
+	c := q.where()
+	c.behind(at)
+	c.and(q.places[0], " <= ", upTo)
+	return q.from + c.String() + q.orderBy("") + " LIMIT " + strconv.Itoa(limit), c.args
+}
+
+func (q *query) orderBy(direction string) string {
+	s := " ORDER BY "
+	for i, p := range q.places {
+		if i > 0 {
+			s += ", "
+		}
+		s += p + direction
+	}
+	return s
+}
+
+// condition is a WHERE that is being written.
+type condition struct {
+	*query
+	text []byte
+	args []any
+}
+
+// where begins a condition: nulls have no place in any order.
+func (q *query) where() *condition {
+	c := &condition{query: q, args: q.args}
+	for i, p := range q.places {
+		if i == 0 {
+			c.text = append(c.text, "WHERE "...)
+		} else {
+			c.text = append(c.text, " AND "...)
+		}
+		c.text = append(append(c.text, p...), " IS NOT NULL"...)
+	}
+	return c
+}
+
+func (c *condition) String() string { return string(c.text) }
+
+func (c *condition) and(place, operator string, v value) {
+	c.text = append(c.text, " AND "...)
+	c.compare(place, operator, v)
+}
+
+func (c *condition) compare(place, operator string, v value) {
+	c.text = append(append(c.text, place...), operator...)
+	c.args = append(c.args, v.arg())
+	if c.dialect == sqldb.MariaDB && v.kind == kindDecimal { // else both are compared as floats
+		c.text = append(c.dialect.Append(append(c.text, "CAST("...), len(c.args)), " AS DECIMAL(65,30))"...)
+		return
+	}
+	c.text = c.dialect.Append(c.text, len(c.args))
+}
+
+// behind adds that a row comes behind a place, written so that every database uses
+// an index: a >= 1 AND (a > 1 OR (a = 1 AND (b > 2))).
+func (c *condition) behind(at []value) {
+	if at == nil {
+		return
+	}
+	c.and(c.places[0], " >= ", at[0])
+	c.text = append(c.text, " AND "...)
+	for i, v := range at {
+		c.text = append(c.text, '(')
+		c.compare(c.places[i], " > ", v)
+		if i < len(at)-1 {
+			c.text = append(c.text, " OR ("...)
+			c.compare(c.places[i], " = ", v)
+			c.text = append(c.text, " AND "...)
+		}
+	}
+	for range 2*len(at) - 1 {
+		c.text = append(c.text, ')')
+	}
+}
