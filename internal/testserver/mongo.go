@@ -1,11 +1,7 @@
 package testserver
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
-	"strings"
+	"net"
 	"testing"
 )
 
@@ -24,17 +20,9 @@ func Mongo(t testing.TB) (uri string) {
 func MongoAt(t testing.TB, addr string) *Server {
 	t.Helper()
 	Require(t, "MongoDB, by mongo-java-server")
-	_, self, _, _ := runtime.Caller(0)
-	sources := filepath.Join(filepath.Dir(self), "testdata", "mongo")
-	cache, err := os.UserCacheDir()
+	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		t.Fatalf("no folder for the jars: %v", err)
+		t.Fatal(err)
 	}
-	jars := filepath.Join(cache, "databay", "mongo-java-server")
-	if found, _ := filepath.Glob(filepath.Join(jars, "*.jar")); found == nil {
-		t.Fatalf("no jars in %s: mvn -f %s dependency:copy-dependencies -DoutputDirectory=%[1]s fetches them", jars, sources)
-	}
-	_, port, _ := strings.Cut(addr, ":")
-	cmd := exec.Command("java", "-cp", filepath.Join(jars, "*"), filepath.Join(sources, "Launcher.java"), port)
-	return Start(t, cmd, Dial(addr))
+	return Start(t, java(t, "mongo", []string{"-Xmx512m"}, "Launcher.java", port), Dial(addr))
 }
