@@ -8,10 +8,10 @@
 //
 // # Suites
 //
-// [TestInlet], [TestOutlet], [TestProcessor], [TestTrigger] and [TestStore] hold an
-// implementation to the contract of its interface. Every rule is a subtest of
-// its own, with a fresh instance from the function given; a failure says what
-// happened, and the rule in words. A rule that does not apply, or cannot be
+// [TestInlet], [TestOutlet], [TestProcessor], [TestTrigger], [TestStore] and
+// [TestSpool] hold an implementation to the contract of its interface. Every rule is
+// a subtest of its own, with a fresh instance from the function given; a failure says
+// what happened, and the rule in words. A rule that does not apply, or cannot be
 // checked with what was given, is a skipped subtest that says why: run
 // go test -v to see them. Run suites with -race, too.
 //

@@ -10,6 +10,7 @@ import (
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/planner"
 	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/spool"
 	"github.com/databay-go/databay/state"
 )
 
@@ -50,6 +51,7 @@ func OutletRules() []string    { return names(outletChecks()) }
 func ProcessorRules() []string { return names(processorChecks()) }
 func TriggerRules() []string   { return names(triggerChecks()) }
 func StoreRules() []string     { return names(storeChecks()) }
+func SpoolRules() []string     { return names(spoolChecks()) }
 
 // JudgeInlet is TestInlet. Each check has a factory of its own.
 func JudgeInlet(t *testing.T, prepare func() func() inlet.Inlet, opts InletOptions) Verdict {
@@ -86,6 +88,13 @@ func JudgeTrigger(t *testing.T, fresh func() planner.Trigger) Verdict {
 func JudgeStore(t *testing.T, fresh func(t *testing.T) state.Store, opts StoreOptions) Verdict {
 	return judge(t, storeChecks(), func(t *testing.T) *storeTrial {
 		return &storeTrial{newTrial(t), fresh, &opts}
+	})
+}
+
+// JudgeSpool is TestSpool.
+func JudgeSpool(t *testing.T, fresh func(t *testing.T) spool.Spool, sample func(i int) record.Record, opts SpoolOptions) Verdict {
+	return judge(t, spoolChecks(), func(t *testing.T) *spoolTrial {
+		return &spoolTrial{newTrial(t), fresh, sample, &opts}
 	})
 }
 
