@@ -21,7 +21,8 @@ type Options struct {
 	// Decode makes records of a body. If nil, JSON[any].
 	Decode Decoder
 
-	// Method is that of the requests. If empty, GET, or POST if there is a Body.
+	// Method is that of the requests. If empty, GET, or POST if there is a Body. A
+	// redirect that would change it is a failure.
 	Method string
 
 	// Body is sent with every request. Its Content-Type is application/json if

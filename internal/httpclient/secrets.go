@@ -72,6 +72,9 @@ func (s *Secrets) build() {
 
 // with returns the secrets and more of them.
 func (s *Secrets) with(values ...string) *Secrets {
+	if !slices.ContainsFunc(values, func(v string) bool { return len(v) >= minSecret && !slices.Contains(s.values, v) }) {
+		return s
+	}
 	more := &Secrets{values: slices.Clone(s.values)}
 	more.add(values...)
 	more.build()
