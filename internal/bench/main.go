@@ -18,6 +18,7 @@
 //	W4-csv       JSON arrays of 100 objects from a local HTTP server into a CSV file, back to back; by
 //	             hand: one connection, one open file, a flush a push
 //	W4-jsonl     the same into a file of JSON lines
+//	W4-mongo     the same into MongoDB, whose server only counts
 //	W5           a buffer of 10,000 maps, pulls of 100, a read-only outlet; by hand: a deep copy
 //	W6           50 inlets of 20 ms in one link; the ideal is 20 ms a transfer
 package main
@@ -34,8 +35,8 @@ import (
 // tolerance is the part of a goal below which a ratio fails.
 const tolerance = 0.8
 
-// options is how much to measure.
-type options struct {
+// amount is how much to measure.
+type amount struct {
 	rounds      int
 	childRounds int // of the workload in child processes
 	ticks       int // seconds that a child runs
@@ -64,7 +65,7 @@ func (r result) failed() bool {
 // workloads are in the order in which they run.
 var workloads = []struct {
 	name string
-	run  func(options) ([]result, error)
+	run  func(amount) ([]result, error)
 }{
 	{"W1", runW1},
 	{"W2-map", runW2Map},
@@ -73,6 +74,7 @@ var workloads = []struct {
 	{"W3", runW3},
 	{"W4-csv", runW4CSV},
 	{"W4-jsonl", runW4JSONLines},
+	{"W4-mongo", runW4Mongo},
 	{"W5", runW5},
 	{"W6", runW6},
 }
@@ -86,9 +88,9 @@ func main() {
 	ticks := flag.Int("ticks", 6, "seconds that a child process of W3 runs")
 	flag.Parse()
 
-	o := options{rounds: 15, childRounds: 5, ticks: *ticks}
+	o := amount{rounds: 15, childRounds: 5, ticks: *ticks}
 	if *quick {
-		o = options{rounds: 3, childRounds: 1, ticks: 2}
+		o = amount{rounds: 3, childRounds: 1, ticks: 2}
 	}
 	var err error
 	if *child != "" {
@@ -102,7 +104,7 @@ func main() {
 	}
 }
 
-func benchmark(run string, o options, quick, verbose bool) error {
+func benchmark(run string, o amount, quick, verbose bool) error {
 	selected, err := regexp.Compile(run)
 	if err != nil {
 		return fmt.Errorf("-run: %w", err)

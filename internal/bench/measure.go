@@ -40,7 +40,7 @@ type comparison struct {
 
 // compare runs both sides once to warm them up, and then in every round, each in
 // turn first.
-func compare(o options, units int, ours, hand func() error) (comparison, error) {
+func compare(o amount, units int, ours, hand func() error) (comparison, error) {
 	var times, cpus []float64
 	var samples [2][]sample
 	sides := [2]func() error{ours, hand}

@@ -9,7 +9,7 @@ import (
 )
 
 // runW1 measures what a transfer of one record costs.
-func runW1(o options) ([]result, error) {
+func runW1(o amount) ([]result, error) {
 	const n = 200_000
 	sink, handSink := new(reader), new(handCounter)
 	l, stop, err := started(link.Config{Name: "w1", Inlets: []inlet.Inlet{ints()}, Outlets: []outlet.Outlet{sink}})

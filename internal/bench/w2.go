@@ -18,14 +18,14 @@ const (
 
 // runW2Map measures outlets that may change what they are given, against naive
 // deep copies.
-func runW2Map(o options) ([]result, error) {
+func runW2Map(o amount) ([]result, error) {
 	a, b := new(counter), new(counter)
 	c, err := compareBulk(o, 1, bulkConfig(mapPayload, record.Filter(activeMap), a, b), &a.count, &b.count, handDeep())
 	return c.results("W2-map", 1, 0), err
 }
 
 // runW2ReadOnly measures outlets that change nothing, against the same copies.
-func runW2ReadOnly(o options) ([]result, error) {
+func runW2ReadOnly(o amount) ([]result, error) {
 	a, b := new(reader), new(reader)
 	c, err := compareBulk(o, 1, bulkConfig(mapPayload, record.Filter(activeMap), a, b), &a.count, &b.count, handDeep())
 	return c.results("W2-readonly", 3.5, 0), err
@@ -33,7 +33,7 @@ func runW2ReadOnly(o options) ([]result, error) {
 
 // runW2Struct measures payloads that are structs, and that need no copies even
 // where outlets may change them, against a loop that knows their type.
-func runW2Struct(o options) ([]result, error) {
+func runW2Struct(o amount) ([]result, error) {
 	a, b := new(counter), new(counter)
 	c, err := compareBulk(o, 10, bulkConfig(structPayload, record.Filter(activeOrder), a, b), &a.count, &b.count, handStructs())
 	return c.results("W2-struct", 0.3, 1.1), err
@@ -51,7 +51,7 @@ func bulkConfig(payload func(int) any, filter record.Processor, outlets ...outle
 
 // compareBulk compares n transfers of each side. a and b are what the outlets of
 // our side have counted.
-func compareBulk(o options, n int, config link.Config, a, b *int64, byHand func() (first, second int64, err error)) (comparison, error) {
+func compareBulk(o amount, n int, config link.Config, a, b *int64, byHand func() (first, second int64, err error)) (comparison, error) {
 	l, stop, err := started(config)
 	if err != nil {
 		return comparison{}, err

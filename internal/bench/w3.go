@@ -31,7 +31,7 @@ func (s scheduled) String() string {
 
 // runW3 measures many links on one planner, against a heap and a goroutine a
 // transfer, each in processes of its own.
-func runW3(o options) ([]result, error) {
+func runW3(o amount) ([]result, error) {
 	if cpuTime() == 0 {
 		fmt.Fprintln(os.Stderr, "bench: W3 is skipped: CPU time and memory are measured on Linux only")
 		return nil, nil

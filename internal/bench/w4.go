@@ -87,7 +87,7 @@ func fetch(ctx context.Context, client *http.Client, url string) (rows []map[str
 	return rows, json.Unmarshal(body, &rows)
 }
 
-func runW4CSV(o options) ([]result, error) {
+func runW4CSV(o amount) ([]result, error) {
 	columns := []string{"active", "amount", "city", "email", "id", "name"}
 	return runW4(o, "W4-csv",
 		func(file string) outlet.Outlet { return csvoutlet.New(file, nil) },
@@ -119,7 +119,7 @@ func runW4CSV(o options) ([]result, error) {
 		})
 }
 
-func runW4JSONLines(o options) ([]result, error) {
+func runW4JSONLines(o amount) ([]result, error) {
 	return runW4(o, "W4-jsonl",
 		func(file string) outlet.Outlet {
 			return fileoutlet.New(file, &fileoutlet.Options{Encode: fileoutlet.JSON})
@@ -141,7 +141,7 @@ func runW4JSONLines(o options) ([]result, error) {
 
 // runW4 measures HTTP to a file. ByHand returns the hand-written push of rows to w,
 // which writes to the file at the end of each push, as the outlet does.
-func runW4(o options, name string, ours func(file string) outlet.Outlet, byHand func(w io.Writer) func([]map[string]any) error) (list []result, err error) {
+func runW4(o amount, name string, ours func(file string) outlet.Outlet, byHand func(w io.Writer) func([]map[string]any) error) (list []result, err error) {
 	url, stopServer, err := serve()
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 )
 
 // runW5 measures a buffer in front of one read-only outlet.
-func runW5(o options) ([]result, error) {
+func runW5(o amount) ([]result, error) {
 	const (
 		size = 10_000 // records that the buffer releases at once
 		pull = 100    // records a pull

@@ -13,7 +13,7 @@ import (
 )
 
 // runW6 measures slow inlets of one link, which are pulled side by side.
-func runW6(o options) ([]result, error) {
+func runW6(o amount) ([]result, error) {
 	const (
 		inlets = 50
 		each   = 20 * time.Millisecond

@@ -37,13 +37,28 @@ type encoder struct {
 	bson *bson.Encoder // nil: to be made, as after a failure, which leaves half a document
 }
 
-// documents returns those of the record at index i. There is none if its payload is an
-// empty list.
-func (e *encoder) documents(i int, r record.Record) (docs []document, err error) {
+// reset ends the use of all documents that e has made.
+func (e *encoder) reset() {
+	if e.text != nil && e.text.Cap() > maxDocument {
+		e.bson = nil // more than is worth keeping
+	}
+	if e.bson == nil {
+		e.text = nil
+		return
+	}
+	e.text.Reset()
+}
+
+// documents appends those of the record at index i to docs. There is none if its
+// payload is an empty list. If it cannot be encoded, docs come back as they were.
+func (e *encoder) documents(docs []document, i int, r record.Record) (all []document, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			e.bson = nil
-			docs, err = nil, fmt.Errorf("encoding the record panicked: %v", p)
+			err = fmt.Errorf("encoding the record panicked: %v", p)
+		}
+		if err != nil {
+			all = docs
 		}
 	}()
 	if e.opts.UseID && r.ID() == "" {
@@ -52,21 +67,22 @@ func (e *encoder) documents(i int, r record.Record) (docs []document, err error)
 	if !isList(r.Payload) {
 		d, err := e.document(r.Payload, r.ID())
 		d.record, d.item = i, -1
-		return []document{d}, err
+		return append(docs, d), err
 	}
 	list := reflect.ValueOf(r.Payload)
 	if e.opts.UseID {
 		return nil, fmt.Errorf("payload is a list of %d documents, want a single one with UseID, for the record has one ID", list.Len())
 	}
+	all = docs
 	for item := range list.Len() {
 		d, err := e.document(list.Index(item).Interface(), "")
 		if err != nil {
 			return nil, fmt.Errorf("document %d of the list: %w", item, err)
 		}
 		d.record, d.item = i, item
-		docs = append(docs, d)
+		all = append(all, d)
 	}
-	return docs, nil
+	return all, nil
 }
 
 // isList reports whether a payload is a list of documents.

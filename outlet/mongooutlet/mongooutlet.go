@@ -35,6 +35,8 @@ type Outlet struct {
 	// json tags or without them. So this one is for nothing else.
 	tags *bson.Registry
 
+	encoders sync.Pool // of *encoder, whose buffers have grown already
+
 	starting sync.Mutex // held by Start and Shutdown
 
 	mu     sync.RWMutex

@@ -34,7 +34,7 @@ type push struct {
 	client   *mongo.Client
 	records  []record.Record
 	failures record.Failures
-	encoder  encoder
+	encoder  *encoder
 }
 
 // Push writes the records, collection by collection.
@@ -49,7 +49,15 @@ func (o *Outlet) Push(ctx context.Context, records []record.Record, _ record.Upd
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	p := &push{Outlet: o, client: client, records: records, encoder: encoder{opts: &o.opts, tags: o.tags}}
+	e, ok := o.encoders.Get().(*encoder)
+	if !ok {
+		e = &encoder{opts: &o.opts, tags: o.tags}
+	}
+	defer func() {
+		e.reset() // the driver has copies
+		o.encoders.Put(e)
+	}()
+	p := &push{Outlet: o, client: client, records: records, encoder: e}
 	var down error
 	for _, g := range p.groups() {
 		if down == nil {
@@ -146,12 +154,10 @@ func (p *push) write(ctx context.Context, g group) error {
 func (p *push) encode(g group) []document {
 	docs := make([]document, 0, len(g.indices))
 	for _, i := range g.indices {
-		of, err := p.encoder.documents(i, p.records[i])
-		if err != nil {
+		var err error
+		if docs, err = p.encoder.documents(docs, i, p.records[i]); err != nil {
 			p.failures.Add(i, record.Permanent(err))
-			continue
 		}
-		docs = append(docs, of...)
 	}
 	return docs
 }
