@@ -112,7 +112,7 @@ func (r *roll) same(entries []spool.Entry, numbers []int) (seqs []int64, err err
 	for i, e := range entries {
 		switch {
 		case e.Err != nil:
-			return nil, fmt.Errorf("Read returned an entry that cannot be read: %w", e.Err)
+			return nil, fmt.Errorf("Read() returned an entry that cannot be read: %w", e.Err)
 		case e.Seq <= 0, i > 0 && e.Seq <= entries[i-1].Seq:
 			return nil, fmt.Errorf("entry %d has the Seq %d, want one greater than 0 and than the one before", i, e.Seq)
 		}
@@ -125,7 +125,7 @@ func (r *roll) same(entries []spool.Entry, numbers []int) (seqs []int64, err err
 		return nil, err
 	}
 	if len(got) != len(want) {
-		return nil, fmt.Errorf("Read returned %d records, want %d", len(got), len(want))
+		return nil, fmt.Errorf("Read() returned %d records, want %d", len(got), len(want))
 	}
 	for i, w := range want {
 		g := got[i]
@@ -157,7 +157,7 @@ func (r *roll) partial(records []record.Record) (*record.Partial, error) {
 	case isMishap(err):
 		return nil, err
 	case p == nil:
-		return nil, fmt.Errorf("Append of a payload that no codec knows answered with %v, want a record.Partial", err)
+		return nil, fmt.Errorf("Append() of a payload that no codec knows answered with %v, want a record.Partial", err)
 	}
 	return p, errors.Join(p.Check(len(records)))
 }

@@ -235,7 +235,7 @@ func fullSpool(c *spoolTrial) error {
 	}
 	n--
 	if !errors.Is(err, spool.ErrFull) {
-		return fmt.Errorf("Append of %d samples, one at a time, ended with %v, want spool.ErrFull", n+1, err)
+		return fmt.Errorf("Append() of %d samples, one at a time, ended with %v, want spool.ErrFull", n+1, err)
 	}
 	kept := make([]int, n)
 	for i := range kept {
@@ -253,7 +253,7 @@ func fullSpool(c *spoolTrial) error {
 	}
 	err = r.try(r.context(), limit, "Append", func(ctx context.Context) error { return r.Append(ctx, r.samples(0, 900)) })
 	if !errors.Is(err, spool.ErrFull) {
-		return fmt.Errorf("Append of 900 samples at once answered with %v, want spool.ErrFull", err)
+		return fmt.Errorf("Append() of 900 samples at once answered with %v, want spool.ErrFull", err)
 	}
 	if _, err := r.holds(kept[1:]...); err != nil {
 		return fmt.Errorf("after an Append that was refused: %w", err)

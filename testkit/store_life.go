@@ -20,7 +20,7 @@ func storeLifeChecks() []check[*storeTrial] {
 					return err
 				}
 				if err := v.shut(); err != nil {
-					return fmt.Errorf("Close failed: %w", err)
+					return fmt.Errorf("Close() failed: %w", err)
 				}
 				_, err = v.read(v.context(), "testkit")
 				if err := saysClosed("Get", err); err != nil {
@@ -37,7 +37,7 @@ func storeLifeChecks() []check[*storeTrial] {
 				v := c.fresh()
 				for range 2 {
 					if err := v.shut(); err != nil {
-						return fmt.Errorf("Close failed: %w", err)
+						return fmt.Errorf("Close() failed: %w", err)
 					}
 				}
 				return nil
@@ -132,7 +132,7 @@ func closeDuringCalls(c *storeTrial) error {
 	}()
 	time.Sleep(midway)
 	if err := v.shut(); err != nil {
-		return fmt.Errorf("Close failed: %w", err)
+		return fmt.Errorf("Close() failed: %w", err)
 	}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -142,7 +142,7 @@ func closeDuringCalls(c *storeTrial) error {
 			return err
 		}
 	case <-timer.C:
-		return fmt.Errorf("Puts did not fail within %v after Close", limit)
+		return fmt.Errorf("calls of Put did not fail within %v after Close", limit)
 	}
 	if c.opts.Reopen == nil {
 		return nil

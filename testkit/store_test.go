@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -395,10 +396,7 @@ func storeDoubles() []storeDouble {
 	}})
 	add("close during calls", "what is written meanwhile is lost", shelf{close: func(s *shelf) error {
 		s.mu.Lock()
-		kept := make(map[string]book, len(s.disk))
-		for key, b := range s.disk {
-			kept[key] = b
-		}
+		kept := maps.Clone(s.disk)
 		s.mu.Unlock()
 		time.Sleep(time.Millisecond)
 		s.mu.Lock()
