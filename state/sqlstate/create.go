@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// createTable makes the table if it is not there. s.mu is held.
+// createTable makes the table if it is not there.
 func (s *Store) createTable(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, s.words.schema)
 	if err == nil || ctx.Err() != nil {

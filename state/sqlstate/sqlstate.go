@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"sync"
+	"sync/atomic"
 
 	"github.com/databay-go/databay/state"
 )
@@ -36,8 +36,9 @@ type Store struct {
 	words   statements
 	invalid error
 
-	mu     sync.Mutex
-	create bool // the table is to be made
+	create bool          // the table is to be made
+	made   atomic.Bool   // it is
+	making chan struct{} // full while somebody makes it
 }
 
 var _ state.Store = (*Store)(nil)
@@ -53,7 +54,7 @@ func New(db *sql.DB, dialect Dialect, opts *Options) *Store {
 	if o.Table == "" {
 		o.Table = "databay_state"
 	}
-	s := &Store{db: db, table: o.Table, dialect: dialect, create: o.Create}
+	s := &Store{db: db, table: o.Table, dialect: dialect, create: o.Create, making: make(chan struct{}, 1)}
 	var errs []error
 	if db == nil {
 		errs = append(errs, errors.New("sqlstate: db is nil, want an open database"))
@@ -170,17 +171,21 @@ func (s *Store) ready(ctx context.Context, key string, create bool) error {
 		return ctx.Err()
 	case len(key) > MaxKey:
 		return fmt.Errorf("sqlstate: the key %.30q… has %d bytes, want at most %d", key, len(key), MaxKey)
-	case !create:
+	case !create || !s.create || s.made.Load():
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.create {
+	select {
+	case s.making <- struct{}{}:
+		defer func() { <-s.making }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.made.Load() {
 		return nil
 	}
 	if err := s.createTable(ctx); err != nil {
 		return fmt.Errorf("sqlstate: create %s: %w", s.table, because(ctx, err))
 	}
-	s.create = false
+	s.made.Store(true)
 	return nil
 }
