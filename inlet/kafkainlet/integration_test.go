@@ -4,8 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path/filepath"
-	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,31 +40,20 @@ func newTopic(t testing.TB, brokers, topic string, partitions int32) site {
 func TestApacheKafka(t *testing.T) {
 	t.Parallel()
 	broker := testserver.Kafka(t)
-	topics := 0
+	var topics atomic.Int64
 	fresh := func(t *testing.T, partitions int32) site {
-		topics++
-		return newTopic(t, broker.Addr, fmt.Sprintf("topic-%d", topics), partitions)
+		return newTopic(t, broker.Addr, fmt.Sprint("topic-", topics.Add(1)), partitions)
 	}
+	t.Run("conforms", func(t *testing.T) {
+		conforms(t, func(t *testing.T) site { return fresh(t, 2) })
+	})
 	t.Run("rebalances", func(t *testing.T) { rebalances(t, fresh(t, 6)) })
 	t.Run("crashes", func(t *testing.T) { crashes(t, fresh(t, 2), 12) })
 	t.Run("lost", func(t *testing.T) { losses(t, fresh(t, 1)) })
 	t.Run("passwords", func(t *testing.T) {
-		at := fresh(t, 1)
-		passwords(t, site{broker.SASL, at.topic}, "ada's secret", "SASL_AUTHENTICATION_FAILED")
+		passwords(t, site{broker.SASL, fresh(t, 1).topic}, "ada's secret", "SASL_AUTHENTICATION_FAILED")
 	})
 	t.Run("restart", func(t *testing.T) { restarts(t, broker, fresh(t, 3)) })
-}
-
-func TestConformsWithApacheKafka(t *testing.T) {
-	t.Parallel()
-	broker := testserver.Kafka(t)
-	conforms(t, func(t *testing.T) site {
-		name := filepath.Base(strings.NewReplacer("#", "", "(", "", ")", "").Replace(t.Name()))
-		if strings.Contains(t.Name(), "JSON") {
-			name = "json-" + name
-		}
-		return newTopic(t, broker.Addr, name, 2)
-	})
 }
 
 // restarts kills the broker in the middle of a transfer, twice, and starts it again.

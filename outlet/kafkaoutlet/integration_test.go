@@ -47,20 +47,18 @@ func newTopic(t testing.TB, brokers, topic string, partitions int32, settings ..
 	}, time.Minute, 50*time.Millisecond)
 }
 
-func TestConformsWithApacheKafka(t *testing.T) {
-	t.Parallel()
-	broker := testserver.Kafka(t)
-	var topics atomic.Int64
-	conforms(t, func(t *testing.T) (string, string) {
-		topic := fmt.Sprint("topic-", topics.Add(1))
-		newTopic(t, broker.Addr, topic, 1)
-		return broker.Addr, topic
-	})
-}
-
+// What is tested with the broker in the process is tested with Apache Kafka.
 func TestApacheKafka(t *testing.T) {
 	t.Parallel()
 	broker := testserver.Kafka(t)
+	var topics atomic.Int64
+	t.Run("conforms", func(t *testing.T) {
+		conforms(t, func(t *testing.T) (string, string) {
+			topic := fmt.Sprint("topic-", topics.Add(1))
+			newTopic(t, broker.Addr, topic, 1)
+			return broker.Addr, topic
+		})
+	})
 	t.Run("faults", func(t *testing.T) { faults(t, broker.Addr) })
 	t.Run("passwords", func(t *testing.T) {
 		newTopic(t, broker.Addr, "passwords", 1)
