@@ -101,6 +101,9 @@ func TestCommit(t *testing.T) {
 	for _, garbage := range []string{"x", `{"orders":[1]}`, `7`} {
 		require.ErrorContains(t, in.Commit(t.Context(), []byte(garbage)), "the position is not one of kafkainlet")
 	}
+	beyond := strings.ReplaceAll(string(in.Position()), `"next":20`, `"next":21`)
+	require.NoError(t, in.Commit(t.Context(), []byte(beyond)))
+	assert.Equal(t, want, committed(t, c, "g"), "what was not read is not committed")
 	require.NoError(t, in.Commit(t.Context(), in.Position()))
 	assert.Equal(t, map[int32]int64{0: 20, 1: 20}, committed(t, c, "g"))
 }

@@ -2,7 +2,9 @@ package kafkainlet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/inlet/kafkainlet"
@@ -173,4 +176,65 @@ func TestTakenAway(t *testing.T) {
 	require.NoError(t, first.Commit(t.Context(), first.Position()))
 	assert.Equal(t, map[int32]int64{0: 11, 1: 11}, committed(t, c, "g"))
 	assert.Contains(t, string(first.Position()), fmt.Sprintf(`"%d":{"next":11`, taken))
+}
+
+// A commit that is under way ends before its partitions are given to another member,
+// who then begins after it.
+func TestCommitDuringRebalance(t *testing.T) {
+	t.Parallel()
+	cluster, at := cluster(t, 2)
+	c := client(t, at)
+	produce(t, c, 2, 0, 20)
+	first := started(t, at, "g", lively(kafkainlet.Options{}))
+	pullN(t, first, 20)
+	release := make(chan struct{})
+	asked := make(chan struct{})
+	cluster.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(asked)
+		cluster.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	commit := make(chan error)
+	go func() { commit <- first.Commit(t.Context(), first.Position()) }()
+	<-asked
+	second := started(t, at, "g", lively(kafkainlet.Options{Timeout: 300 * time.Millisecond}))
+	for range 3 {
+		rs, _ := second.Pull(t.Context(), record.Update{}) // it may not be accepted yet
+		assert.Empty(t, rs)
+	}
+	close(release)
+	require.NoError(t, <-commit)
+	produce(t, c, 2, 20, 22)
+	require.Eventually(t, func() bool {
+		rs, _ := second.Pull(t.Context(), record.Update{})
+		for _, r := range rs {
+			assert.EqualValues(t, 10, kafkainlet.Offset.Or(r, -1), "what was committed does not come again")
+		}
+		return len(rs) > 0
+	}, 20*time.Second, time.Millisecond)
+}
+
+// What was fetched of a partition and not yet returned when it was taken away is left to
+// its new owner.
+func TestTakenAwayUnread(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 2)
+	produce(t, client(t, at), 2, 0, 20)
+	var mended atomic.Bool
+	first := started(t, at, "g", lively(kafkainlet.Options{Decode: func(r *kgo.Record) (any, error) {
+		if !mended.Load() {
+			return nil, errors.New("malformed")
+		}
+		return kafkainlet.Text(r)
+	}}))
+	require.Eventually(t, func() bool {
+		_, err := first.Pull(t.Context(), record.Update{})
+		return err != nil && strings.Contains(err.Error(), "malformed")
+	}, 20*time.Second, time.Millisecond)
+	second := started(t, at, "g", lively(kafkainlet.Options{}))
+	taken := kafkainlet.Partition.Or(pullN(t, second, 10)[0], -1)
+	mended.Store(true)
+	for _, r := range pullN(t, first, 10) {
+		assert.NotEqual(t, taken, kafkainlet.Partition.Or(r, -1), r.ID())
+	}
 }

@@ -27,11 +27,13 @@
 // # Order
 //
 // Records of one key, or one partition, are written in their order, in a push and from
-// push to push of one link. After a failure that is not for good the rest of the push
-// is not sent. Two cases break the order: a record that was refused for good, which
-// those behind it pass, and a batch refused as a whole, whose other records may be
-// written after later ones of the push. Let MaxBytes be not above the topic's
-// max.message.bytes and the second cannot come of a record that is too large.
+// push to push of one link. When one fails that may pass later, those behind it in its
+// partition fail with it. Three cases break the order: a record that was refused for
+// good, which those behind it pass; a batch that was refused as a whole, whose other
+// records may be written after later ones of the push; and links that share the outlet
+// and push at the same time, when one of them is given up. Let MaxBytes be not above
+// the topic's max.message.bytes, and the second cannot come of a record that is too
+// large.
 //
 // # Secrets
 //

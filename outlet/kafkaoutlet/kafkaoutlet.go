@@ -123,7 +123,7 @@ func (o *Outlet) produces() []kgo.Opt {
 		kgo.ProducerBatchMaxBytes(int32(min(o.opts.MaxBytes, mostMaxBytes))),
 		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
 		kgo.MaxBufferedRecords(math.MaxInt32), // a push is what is buffered: its link bounds it
-		kgo.ProducerLinger(0),
+		kgo.ManualFlushing(),
 	}
 	if o.opts.Acks == LeaderOnly {
 		return append(opts, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())

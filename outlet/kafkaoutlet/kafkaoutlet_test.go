@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -224,6 +225,28 @@ func TestFailure(t *testing.T) {
 	close(ready)
 	require.Eventually(t, func() bool { return len(push(t, o, rs...)) == 0 }, 30*time.Second, time.Millisecond)
 	inOrder(t, written(t, brokers, topic), 100)
+}
+
+// A failure in the middle of a large push stops what has not been sent: no later record
+// passes one that failed.
+func TestFailureStops(t *testing.T) {
+	t.Parallel()
+	c, brokers := cluster(t, 1)
+	var failed atomic.Bool
+	refuse(c, func(*kmsg.RecordBatch) int16 {
+		if failed.Swap(true) {
+			return 0
+		}
+		return kerr.NotEnoughReplicas.Code
+	})
+	o := started(t, brokers, &kafkaoutlet.Options{Client: []kgo.Opt{kgo.RecordRetries(0)}})
+	rs := make([]record.Record, 200_000)
+	for i := range rs {
+		rs[i] = record.New(fmt.Sprint(i))
+	}
+	causes := push(t, o, rs...)
+	assert.Len(t, causes, len(rs))
+	assert.Empty(t, written(t, brokers, topic))
 }
 
 // inOrder tests that the records of each key were written in their order, for the first

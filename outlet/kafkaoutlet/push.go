@@ -52,13 +52,21 @@ func (p *push) write(messages []message) {
 func (p *push) send(messages []message) []error {
 	a := newAnswers(len(messages))
 	for i := range messages {
-		if p.stopped != nil || p.bounded.Err() != nil || a.broken() {
+		if p.stopped != nil || p.bounded.Err() != nil {
 			a.add(i, errUnsent)
 			continue
 		}
 		r := messages[i].Record
 		p.client.Produce(p.bounded, &r, func(_ *kgo.Record, err error) { a.add(i, err) })
 	}
+	// The client has all of them before it sends the first. So when one fails, those
+	// behind it in its partition do too: no later record passes it.
+	ctx, stop := context.WithCancel(context.WithoutCancel(p.bounded))
+	flushed := make(chan struct{})
+	go func() {
+		defer close(flushed)
+		_ = p.client.Flush(ctx) // it also waits for other pushes, and is stopped then
+	}()
 	select {
 	case <-a.done:
 	case <-p.bounded.Done():
@@ -68,6 +76,8 @@ func (p *push) send(messages []message) []error {
 		case <-time.After(grace):
 		}
 	}
+	stop()
+	<-flushed
 	errs := a.close()
 	for i, err := range errs {
 		if isFailure(err) && p.stopped == nil {
@@ -149,7 +159,6 @@ type answers struct {
 	mu     sync.Mutex
 	errs   []error
 	left   int
-	failed bool // one is a failure that is not for good
 	closed bool
 }
 
@@ -168,17 +177,9 @@ func (a *answers) add(i int, err error) {
 		return // too late: it counts as failed
 	}
 	a.errs[i] = err
-	a.failed = a.failed || isFailure(err)
 	if a.left--; a.left == 0 {
 		close(a.done)
 	}
-}
-
-// broken reports whether there is a failure that is not for good.
-func (a *answers) broken() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.failed
 }
 
 // close returns the answers that have come. Later ones are not heeded.
