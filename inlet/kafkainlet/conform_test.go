@@ -25,7 +25,7 @@ func conforms(t *testing.T, newSite func(t *testing.T) site) {
 					sites[t] = at
 					produce(t, client(t, at), 2, 0, 40)
 				}
-				return kafkainlet.New(at.brokers, t.Name(), []string{at.topic}, &kafkainlet.Options{Decode: decode, MaxRecords: 10, MaxWait: 300 * time.Millisecond})
+				return kafkainlet.New(at.brokers, t.Name(), []string{at.topic}, &kafkainlet.Options{Decode: decode, MaxRecords: 10, MaxWait: 150 * time.Millisecond})
 			}, &testkit.InletOptions{Hung: func(t *testing.T) inlet.Inlet {
 				return kafkainlet.New(hung(t).brokers, "g", []string{"orders"}, nil)
 			}})

@@ -20,7 +20,9 @@
 // before is delivered all the same, and also by their new owner.
 //
 // When the broker has deleted records before they were pulled, as it does when they
-// are older than the topic keeps them, the next pull says so with a [LostError].
+// are older than the topic keeps them, the next pull says so with a [LostError]. When a
+// broker has lost what it had acknowledged, the next pull fails, and what can no longer
+// be told from it comes again, if need be from the beginning of the partition.
 //
 // # The group
 //

@@ -19,7 +19,7 @@ func FuzzCommit(f *testing.F) {
 	}
 	c, at := cluster(f, 1)
 	produce(f, client(f, at), 1, 0, 1)
-	in := started(f, at, "g", nil)
+	in := started(f, at, "g", lively(kafkainlet.Options{}))
 	pullN(f, in, 1)
 	f.Fuzz(func(t *testing.T, position []byte) {
 		err := in.Commit(t.Context(), position)

@@ -134,7 +134,8 @@ func (in *Inlet) Position() []byte {
 }
 
 // Commit tells the group that everything before the position was delivered. What is
-// about partitions that were taken away meanwhile is left out. A commit that the group
+// about partitions that were taken away meanwhile is left out; while it runs none is
+// taken away. A commit that the group
 // refuses, since it has removed this member, is [ErrFenced]: the member joins again,
 // and what was not committed comes again.
 func (in *Inlet) Commit(ctx context.Context, position []byte) error {

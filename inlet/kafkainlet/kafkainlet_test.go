@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,26 +141,55 @@ func TestCommitRefused(t *testing.T) {
 	}
 }
 
-// A commit whose broker does not answer ends with its context, or the Timeout.
+// A commit whose broker does not answer ends with its context, the Timeout or the
+// shutdown, whichever is first.
 func TestCommitHangs(t *testing.T) {
 	t.Parallel()
-	c, at := cluster(t, 1)
-	produce(t, client(t, at), 1, 0, 1)
-	in := started(t, at, "g", &kafkainlet.Options{Timeout: 5 * time.Second})
-	pullN(t, in, 1)
-	c.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
-		c.KeepControl()
-		c.SleepControl(func() { <-t.Context().Done() })
-		return nil, nil, true
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	require.ErrorIs(t, in.Commit(ctx, in.Position()), context.DeadlineExceeded)
-	ctx, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	before := time.Now()
-	_ = in.Shutdown(ctx) // it may be able to leave, or not
-	assert.Less(t, time.Since(before), 4*time.Second)
+	soon := func(t *testing.T) context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	tests := []struct {
+		name    string
+		timeout time.Duration
+		end     func(t *testing.T, in *kafkainlet.Inlet, asked <-chan struct{}) error
+	}{
+		{"context deadline exceeded", -1, func(t *testing.T, in *kafkainlet.Inlet, _ <-chan struct{}) error {
+			return in.Commit(soon(t), in.Position())
+		}},
+		{"no answer to the commit within 1s, the Timeout", time.Second, func(t *testing.T, in *kafkainlet.Inlet, _ <-chan struct{}) error {
+			return in.Commit(t.Context(), in.Position())
+		}},
+		{"context canceled", -1, func(t *testing.T, in *kafkainlet.Inlet, asked <-chan struct{}) error {
+			commit := make(chan error)
+			go func() { commit <- in.Commit(t.Context(), in.Position()) }()
+			<-asked
+			_ = in.Shutdown(soon(t)) // it may be able to leave, or not
+			return <-commit
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c, at := cluster(t, 1)
+			produce(t, client(t, at), 1, 0, 1)
+			in := kafkainlet.New(at.brokers, "g", []string{at.topic}, lively(kafkainlet.Options{Timeout: test.timeout}))
+			require.NoError(t, in.Start(t.Context()))
+			pullN(t, in, 1)
+			asked := make(chan struct{}, 10)
+			c.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+				c.KeepControl()
+				asked <- struct{}{}
+				c.SleepControl(func() { <-t.Context().Done() })
+				return nil, nil, true
+			})
+			before := time.Now()
+			require.ErrorContains(t, test.end(t, in, asked), test.name)
+			_ = in.Shutdown(soon(t))
+			assert.Less(t, time.Since(before), 5*time.Second)
+		})
+	}
 }
 
 // MaxRecords bounds a pull, and a pull without records waits for MaxWait.
@@ -341,4 +371,54 @@ func TestCheck(t *testing.T) {
 	require.ErrorContains(t, err, `topic "no-more"`)
 	assert.Empty(t, committed(t, client(t, at), "g"))
 	require.ErrorContains(t, kafkainlet.New(hung(t).brokers, "g", []string{at.topic}, &kafkainlet.Options{Timeout: 50 * time.Millisecond}).Check(t.Context()), "within 50ms, the Timeout")
+}
+
+// What comes together with an error is not lost: here a batch of one record before one
+// that is corrupt.
+func TestCorrupt(t *testing.T) {
+	t.Parallel()
+	c, at := cluster(t, 1)
+	var batch []byte
+	c.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		batch = req.(*kmsg.ProduceRequest).Topics[0].Partitions[0].Records
+		return nil, nil, false
+	})
+	produce(t, client(t, at), 1, 0, 1)
+	require.NotEmpty(t, batch)
+	corrupt := slices.Clone(batch)
+	corrupt[7] = 1 // the offset of the batch
+	corrupt[len(corrupt)-1] ^= 0xff
+	c.ControlKey(int16(kmsg.Fetch), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := kreq.(*kmsg.FetchRequest)
+		if len(req.Topics) == 0 || len(req.Topics[0].Partitions) == 0 {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.FetchResponse)
+		topic := kmsg.NewFetchResponseTopic()
+		topic.Topic, topic.TopicID = req.Topics[0].Topic, req.Topics[0].TopicID
+		p := kmsg.NewFetchResponseTopicPartition()
+		p.HighWatermark, p.LastStableOffset, p.RecordBatches = 2, 2, append(slices.Clone(batch), corrupt...)
+		if req.Topics[0].Partitions[0].FetchOffset > 0 {
+			p.RecordBatches = corrupt
+		}
+		topic.Partitions = append(topic.Partitions, p)
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	in := started(t, at, "g", nil)
+	var all []record.Record
+	failures := 0
+	for range 3 {
+		rs, err := in.Pull(t.Context(), record.Update{})
+		if all = append(all, rs...); err != nil {
+			failures++
+			require.ErrorContains(t, err, "orders/0: ")
+			t.Log(err)
+		}
+	}
+	assert.Equal(t, []string{"0"}, texts(all))
+	assert.Positive(t, failures)
+	require.NoError(t, in.Commit(t.Context(), in.Position()))
+	assert.Equal(t, map[int32]int64{0: 1}, committed(t, client(t, at), "g"), "the corrupt one is not passed over")
 }

@@ -23,7 +23,9 @@ type member struct {
 	joined context.Context // ends when the group has accepted the member
 	accept context.CancelFunc
 
-	committing sync.Mutex // held by commit; partitions go when it is free
+	committing sync.Mutex      // held by commit; partitions go when it is free
+	left       context.Context // ends when commits have no time left
+	giveUp     context.CancelFunc
 
 	mu      sync.Mutex
 	parts   map[place]*part
@@ -75,6 +77,7 @@ func (in *Inlet) consumes() []kgo.Opt {
 func (in *Inlet) join() (*member, error) {
 	m := &member{kafka: in.kafka, opts: in.opts, parts: make(map[place]*part)}
 	m.joined, m.accept = context.WithCancel(context.Background())
+	m.left, m.giveUp = context.WithCancel(context.Background())
 	client, err := in.kafka.Open(append(in.consumes(),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.assigned(ps) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.revoked(ps) }),
@@ -86,6 +89,7 @@ func (in *Inlet) join() (*member, error) {
 	)...)
 	if err != nil {
 		m.accept()
+		m.giveUp()
 		return nil, err
 	}
 	m.client = client
@@ -95,8 +99,8 @@ func (in *Inlet) join() (*member, error) {
 // leave ends the membership.
 func (m *member) leave(ctx context.Context) error {
 	defer m.accept()
-	m.client.AllowRebalance()
 	err := m.client.LeaveGroupContext(ctx)
+	m.giveUp()
 	m.client.Close()
 	switch {
 	case err == nil:

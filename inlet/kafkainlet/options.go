@@ -127,7 +127,7 @@ func (o *Options) client() kafkaclient.Options {
 	const longFetch = 500 * time.Millisecond
 	return kafkaclient.Options{
 		User: o.User, Password: o.Password, Mechanism: o.Mechanism, TLS: o.TLS, Timeout: o.Timeout,
-		Client: append([]kgo.Opt{kgo.FetchMaxWait(longFetch)}, o.Client...),
+		Client: append([]kgo.Opt{kgo.FetchMaxWait(longFetch), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())}, o.Client...),
 	}
 }
 

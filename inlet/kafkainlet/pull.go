@@ -102,15 +102,15 @@ func (m *member) fetch(ctx context.Context) error {
 // note keeps what was fetched of a partition, and returns what is wrong with it.
 func (m *member) note(topic string, f *kgo.FetchPartition) error {
 	p := m.parts[place{topic, f.Partition}]
-	if f.Err != nil {
-		return m.failure(topic, f, p)
-	}
-	if p == nil {
-		return nil // its owner has the records
-	}
 	var err error
+	if f.Err != nil {
+		err = m.failure(topic, f, p)
+	}
+	if p == nil || len(f.Records) == 0 {
+		return err
+	}
 	if at := max(p.next, p.committed); at >= 0 && f.LogStartOffset > at {
-		err = &LostError{Topic: topic, Partition: f.Partition, From: at, To: f.LogStartOffset}
+		err = errors.Join(err, &LostError{Topic: topic, Partition: f.Partition, From: at, To: f.LogStartOffset})
 	}
 	for _, r := range f.Records {
 		m.fetched = append(m.fetched, fetched{r, p})
@@ -118,7 +118,7 @@ func (m *member) note(topic string, f *kgo.FetchPartition) error {
 	return err
 }
 
-// failure says what an error means that came instead of records. P may be nil.
+// failure says what an error means that came with a partition. P may be nil.
 func (m *member) failure(topic string, f *kgo.FetchPartition, p *part) error {
 	err := f.Err
 	session, isSession := errors.AsType[*kgo.ErrGroupSession](err)
