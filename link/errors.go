@@ -32,6 +32,10 @@ var (
 	// process runs this link. The link delivers nothing any more.
 	ErrFenced = errors.New("link: another writer has committed for this link")
 
+	// ErrTooManyDeadLetters is the error of a link of which more records have failed
+	// than [DeadLetterLimit] allows. The link delivers nothing any more.
+	ErrTooManyDeadLetters = errors.New("link: too many dead letters")
+
 	// ErrUnbalanced is the error of an account that does not balance.
 	ErrUnbalanced = errors.New("link: the account does not balance")
 )
