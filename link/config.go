@@ -105,6 +105,9 @@ type Lane struct {
 	// push to return all the same. If zero or -1, there is no bound.
 	Timeout time.Duration
 
+	// Retry says how the lane goes on within a transfer after a refusal.
+	Retry Retry
+
 	// Pending is how many records may wait for the outlet. With as many, the link
 	// pulls nothing. It is checked before a pull, so that one transfer may exceed
 	// it. If zero, 10,000; if -1, there is no bound.
@@ -298,6 +301,7 @@ func (m *mistakes) lane(field, prefix string, lane Lane) {
 	if lane.Timeout < -1 {
 		m.add("%sTimeout is %v, want more than 0, or 0 or -1 for no bound", prefix, lane.Timeout)
 	}
+	m.retry(prefix+"Retry", lane.Retry)
 	if lane.Pending < -1 {
 		m.add("%sPending is %d, want more than 0, 0 for %d or -1 for no bound", prefix, lane.Pending, defaultPending)
 	}

@@ -3,6 +3,7 @@ package link_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing/synctest"
 	"time"
 
@@ -74,6 +75,8 @@ func (w *crashWorld) live(again bool) ending {
 			}
 			time.Sleep(10 * time.Second)
 			w.transfer(false)
+		case w.calm && len(w.waiting) == 0: // a lane pauses
+			time.Sleep(time.Second)
 		case w.calm:
 			w.grant()
 		case w.quiet() && w.ticks == 0:
@@ -123,7 +126,10 @@ func (w *crashWorld) look() {
 }
 
 // quiet reports whether nothing is going on.
-func (w *crashWorld) quiet() bool { return len(w.waiting) == 0 && w.tasks == 0 }
+func (w *crashWorld) quiet() bool {
+	pauses := func(s link.LaneStats) bool { return s.Working }
+	return len(w.waiting) == 0 && w.tasks == 0 && !slices.ContainsFunc(w.link.LaneStats(), pauses)
+}
 
 // transfer begins a transfer.
 func (w *crashWorld) transfer(random bool) {

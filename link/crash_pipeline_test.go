@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/link"
@@ -38,7 +39,7 @@ func (p *crashPipeline) String() string {
 		fmt.Fprintf(&b, " %s;", g.name)
 	}
 	for _, ln := range p.w.lanes {
-		fmt.Fprintf(&b, " %s(read-only %v, pending %d, order %d", ln.name, ln.readOnly, ln.pending, ln.order)
+		fmt.Fprintf(&b, " %s(read-only %v, pending %d, order %d, %+v", ln.name, ln.readOnly, ln.pending, ln.order, ln.retry)
 		for _, s := range ln.stages {
 			fmt.Fprintf(&b, "; %s", s.name)
 		}
@@ -77,6 +78,7 @@ func (w *crashWorld) draw() {
 	}
 	for i := range 1 + r.IntN(3) {
 		ln := &crashLane{w: w, index: i, name: fmt.Sprintf("lane%d", i), pending: some(30, -1, 2, 6, 15)}
+		ln.retry = newCrashRetry(r)
 		ln.readOnly = p.isolation == link.SharePayloads || chance(r, 50)
 		for k := range some(35, 1, 1, 2) {
 			ln.stages = append(ln.stages, newCrashStage(r, fmt.Sprintf("lane%d.%d", i, k), false))
@@ -102,6 +104,15 @@ func (w *crashWorld) draw() {
 	w.stops = some(50, 1, 2)
 	w.ticks = 4 + r.IntN(16)
 	w.nextKill()
+}
+
+// newCrashRetry draws how a lane tries again.
+func newCrashRetry(r *rand.Rand) link.Retry {
+	retry := link.Retry{Tries: 1 + r.IntN(4), Backoff: time.Duration(r.IntN(1000)) * time.Millisecond}
+	if chance(r, 20) {
+		retry.Gap = time.Duration(r.IntN(3000)) * time.Millisecond
+	}
+	return retry
 }
 
 // nextKill draws the step of the next kill.
@@ -140,7 +151,7 @@ func (w *crashWorld) build() error {
 		c.Groupers = append(c.Groupers, g.build(p))
 	}
 	for _, ln := range w.lanes {
-		lane := link.Lane{Outlet: ln.node(p, store), Name: ln.name, Pending: ln.pending}
+		lane := link.Lane{Outlet: ln.node(p, store), Name: ln.name, Pending: ln.pending, Retry: ln.retry}
 		for _, s := range ln.stages {
 			lane.Processors = append(lane.Processors, s.build(p))
 		}

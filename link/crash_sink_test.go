@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/databay-go/databay/link"
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
 )
@@ -20,6 +21,7 @@ type crashLane struct {
 	order    crashOrder // that is kept on the way here
 	readOnly bool
 	pending  int // bound of the lane
+	retry    link.Retry
 
 	accepted int64 // records, in the life of the link
 

@@ -56,12 +56,15 @@ func ExampleAccount() {
 	l, err := link.New(link.Config{
 		Inlets:     []inlet.Inlet{inlet.Values(1, 2, 3, 4, 5)},
 		Processors: []record.Processor{record.Filter(func(n int) bool { return n != 2 })},
-		Outlets: []outlet.Outlet{outlet.Each(func(_ context.Context, n int) error {
-			if tries++; tries < 5 && n > 3 {
-				return errors.New("busy")
-			}
-			return nil
-		})},
+		Lanes: []link.Lane{{
+			Outlet: outlet.Each(func(_ context.Context, n int) error {
+				if tries++; tries < 5 && n > 3 {
+					return errors.New("busy")
+				}
+				return nil
+			}),
+			Retry: link.Retry{Tries: 1},
+		}},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -51,7 +51,7 @@ func inlets(all ...inlet.Inlet) []inlet.Inlet { return all }
 // started returns a link that is started, and shut down at the end of the test.
 func started(t *testing.T, c link.Config) *link.Link {
 	t.Helper()
-	l, err := link.New(c)
+	l, err := link.New(untried(c))
 	require.NoError(t, err)
 	require.NoError(t, l.Start(t.Context()))
 	t.Cleanup(func() {
@@ -59,6 +59,22 @@ func started(t *testing.T, c link.Config) *link.Link {
 		assert.NoError(t, l.Account().Balance())
 	})
 	return l
+}
+
+// untried returns c with lanes that offer once a transfer, unless they say otherwise.
+func untried(c link.Config) link.Config {
+	var lanes []link.Lane
+	for _, lane := range c.Lanes {
+		if lane.Retry == (link.Retry{}) {
+			lane.Retry.Tries = 1
+		}
+		lanes = append(lanes, lane)
+	}
+	for _, out := range c.Outlets {
+		lanes = append(lanes, link.Lane{Outlet: out, Retry: link.Retry{Tries: 1}})
+	}
+	c.Lanes, c.Outlets = lanes, nil
+	return c
 }
 
 // transfer makes one forced transfer.

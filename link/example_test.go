@@ -101,14 +101,17 @@ func ExampleConfig_onError() {
 	l, err := link.New(link.Config{
 		Name:   "fruit",
 		Inlets: []inlet.Inlet{inlet.Values("apple", "pear")},
-		Outlets: []outlet.Outlet{outlet.Named("shelf", outlet.Of(func(_ context.Context, fruit []string) error {
-			if failures > 0 {
-				failures--
-				return errors.New("it is full")
-			}
-			fmt.Println(fruit)
-			return nil
-		}))},
+		Lanes: []link.Lane{{
+			Outlet: outlet.Named("shelf", outlet.Of(func(_ context.Context, fruit []string) error {
+				if failures > 0 {
+					failures--
+					return errors.New("it is full")
+				}
+				fmt.Println(fruit)
+				return nil
+			})),
+			Retry: link.Retry{Tries: 1},
+		}},
 		OnError: func(_ context.Context, err *link.Error) error {
 			if err.Fatal() {
 				return err

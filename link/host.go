@@ -42,6 +42,14 @@ func (l *Link) fail(err *Error) {
 	l.judge(err)
 }
 
+// failUnlocked is fail for who holds l.mu, which is not held meanwhile, nor afterwards if
+// a handler ends the goroutine.
+func (l *Link) failUnlocked(err *Error) {
+	l.mu.Unlock()
+	l.fail(err)
+	l.mu.Lock()
+}
+
 // note notes an error for the next report. What fails after a Shutdown, in a call
 // that was left behind, is nobody's business any more.
 func (l *Link) note(err *Error) {

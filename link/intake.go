@@ -16,6 +16,7 @@ type intake struct {
 	inside bool      // records are being processed
 	last   *Transfer // that was handed over
 	state  chainState
+	since  time.Time // when the oldest record in the chain began to wait
 }
 
 // chainState is what the last run of a chain left, for others to read.
@@ -37,7 +38,9 @@ func (in *intake) settle() delta {
 	d := in.chain.delta
 	in.chain.delta = delta{}
 	in.inside = false
-	in.state = in.chain.state()
+	if in.state = in.chain.state(); !in.state.stuck {
+		in.since = time.Time{}
+	}
 	return d
 }
 

@@ -1,8 +1,6 @@
 package link
 
 import (
-	"context"
-	"fmt"
 	"time"
 
 	"github.com/databay-go/databay/outlet"
@@ -11,10 +9,12 @@ import (
 
 // lane serves one outlet: records come in, pass the lane's processors and wait in
 // a queue, in order, until the outlet accepts them. What was refused stays at the
-// head of the queue until the next transfer, when the lane is taken again.
+// head of the queue and is offered again after a pause, as long as [Retry] allows, or
+// else with the next transfer, when the lane is taken again.
 //
 // Whoever finds a lane idle takes it, and works until there is nothing left to do
-// or something fails.
+// or something fails. A pause needs no goroutine: the lane stays taken, and a timer
+// goes on with the work.
 type lane struct {
 	link    *Link
 	out     outlet.Outlet
@@ -23,18 +23,19 @@ type lane struct {
 	in      *intake        // nil: there are no processors
 	copier  *record.Copier // of whoever works the lane; nil: offers are no copies
 	atomic  bool           // the outlet can write the link's commit
+	policy  *policy        // for what was refused
 
 	// Guarded by Link.mu.
 	working  bool
-	calling  bool      // the outlet, or a processor
-	commit   bool      // a barrier has passed that may be committed
-	flush    bool      // holders are to release everything
-	dead     bool      // it was given up
-	queue    fifo      // before the outlet
-	pause    time.Time // nothing is to be offered before
-	ends     int       // of transfers, in inbox and queue
-	given    int64     // number of the last barrier added
-	passed   int64     // number of the last barrier that has passed
+	calling  bool     // the outlet, or a processor
+	commit   bool     // a barrier has passed that may be committed
+	flush    bool     // holders are to release everything
+	dead     bool     // it was given up
+	queue    fifo     // before the outlet
+	trouble  *trouble // nil if everything that was offered since was accepted
+	ends     int      // of transfers, in inbox and queue
+	given    int64    // number of the last barrier added
+	passed   int64    // number of the last barrier that has passed
 	account  LaneAccount
 	reported LaneAccount
 }
@@ -83,11 +84,8 @@ func (ln *lane) take() bool {
 	if ln.working || ln.dead || ln.queue.len() == 0 && !ln.in.waiting() {
 		return false
 	}
-	if !ln.pause.IsZero() {
-		if time.Now().Before(ln.pause) {
-			return false
-		}
-		ln.pause = time.Time{}
+	if !ln.trouble.over(ln.link.phase) {
+		return false
 	}
 	ln.working = true
 	return true
@@ -148,14 +146,7 @@ func (ln *lane) step() bool {
 		l.mu.Unlock()
 		err := ln.offer(ctx, records, &u)
 		l.mu.Lock()
-		failure := ln.answer(records, err)
-		if failure == nil {
-			return true
-		}
-		l.mu.Unlock()
-		l.fail(failure)
-		l.mu.Lock()
-		return failure.Records == 0
+		return ln.answer(records, err)
 	}
 	if in := ln.in; in.waiting() {
 		var e entry
@@ -169,6 +160,9 @@ func (ln *lane) step() bool {
 		t := e.transfer
 		if t == nil {
 			t = in.last
+		}
+		if in.since.IsZero() && len(e.records) > 0 {
+			in.since = t.began
 		}
 		return ln.process(e, t)
 	}
@@ -243,124 +237,20 @@ func (ln *lane) settle() {
 	ln.account.Pending += d.produced - d.filtered - d.held
 }
 
-// offer offers records, the head of the queue, to the outlet and returns its answer.
-func (ln *lane) offer(ctx context.Context, records []record.Record, u *record.Update) error {
-	return guard(func() error { return ln.push(ctx, records, u) }, func(err error) {
-		l := ln.link
-		l.mu.Lock()
-		failure := ln.answer(records, err)
-		l.mu.Unlock()
-		if failure != nil {
-			l.fail(failure)
-		}
-	})
-}
-
-func (ln *lane) push(ctx context.Context, records []record.Record, u *record.Update) error {
-	var uncopied error
-	n := len(records)
-	if ln.copier != nil {
-		records, uncopied = ln.copier.Records(make([]record.Record, 0, n), records)
-		if len(records) == 0 && uncopied != nil {
-			return uncopied
-		}
-	}
-	if ln.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, ln.timeout)
-		defer cancel()
-	}
-	err := ln.out.Push(ctx, records, *u)
-	if uncopied != nil {
-		return merge(record.AsPartial(uncopied), n, err)
-	}
-	return err
-}
-
-// merge returns the error about n records of which those in missing were left out
-// before the rest was answered with err.
-func merge(missing *record.Partial, n int, err error) error {
-	p := record.AsPartial(err)
-	if err != nil && p == nil {
-		return err
-	}
-	if p != nil {
-		if wrong := p.Check(n - len(missing.Failed)); wrong != nil {
-			return fmt.Errorf("it answered with %w", wrong)
-		}
-	}
-	var failures record.Failures
-	at := 0
-	for i := range n {
-		if missing.Failed[i] != nil {
-			failures.Add(i, missing.Failed[i])
-			continue
-		}
-		if p != nil {
-			failures.Add(i, p.Failed[at])
-		}
-		at++
-	}
-	return failures.Err()
-}
-
-// answer takes the outlet's answer about records, the head of the queue, and returns
-// the failure that is to be told: nil if all of them are accepted. l.mu is held.
-func (ln *lane) answer(records []record.Record, err error) *Error {
-	l := ln.link
-	rest, wrong := remainder(records, err)
-	if wrong != nil {
-		err = wrong
-	}
-	ln.calling = false
-	if ln.dead {
-		return nil // the next step sees it
-	}
-	done := int64(len(records) - len(rest))
-	ln.account.Delivered += done
-	ln.account.Pending -= done
-	l.delivered += done
-	e := ln.queue.head()
-	number := e.transfer.number
-	if err == nil {
-		ln.finish()
-		return nil
-	}
-	e.records = rest
-	e.offers++
-	if len(rest) == 0 { // the failed push was an empty one
-		ln.finish()
-	}
-	if d := longestPause(err); d > 0 {
-		ln.pause = time.Now().Add(d)
-	}
-	return &Error{Op: OpPush, Node: ln.account.Name, Number: number, Records: len(rest), Kept: true, Err: err}
-}
-
-// longestPause returns the longest pause that err, or anything it wraps, asks for.
-func longestPause(err error) (d time.Duration) {
-	switch e := err.(type) {
-	case *record.RetryAfterError:
-		return max(e.After, longestPause(e.Err))
-	case interface{ Unwrap() error }:
-		return longestPause(e.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, err := range e.Unwrap() {
-			d = max(d, longestPause(err))
-		}
-	}
-	return d
-}
-
 // finish removes the head of the queue, whose records are accepted. l.mu is held.
 func (ln *lane) finish() {
 	ln.queue.head().records = nil
 	ln.pop()
 }
 
-// release gives the lane back. It is called with l.mu held, which it releases.
+// release gives the lane back, unless it pauses. It is called with l.mu held, which it
+// releases.
 func (ln *lane) release() {
 	l := ln.link
+	if ln.pauses() {
+		l.mu.Unlock()
+		return
+	}
 	if ln.in != nil && ln.in.inside && !ln.dead { // a processor has called runtime.Goexit
 		ln.settle()
 	}

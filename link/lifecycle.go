@@ -166,7 +166,7 @@ func (l *Link) renew() {
 // renewed returns an empty lane in place of ln, with its account.
 func (ln *lane) renewed() *lane {
 	fresh := &lane{
-		link: ln.link, out: ln.out, timeout: ln.timeout, limit: ln.limit, atomic: ln.atomic,
+		link: ln.link, out: ln.out, timeout: ln.timeout, limit: ln.limit, atomic: ln.atomic, policy: ln.policy,
 		account: ln.account, reported: ln.reported, given: -1, passed: -1,
 	}
 	if ln.copier != nil {

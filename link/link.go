@@ -51,6 +51,7 @@ type Link struct {
 	spare     *Transfer // zero, for the next one
 	number    int64     // of the next transfer
 	due       time.Time // of the last transfer that pulled
+	nextDue   time.Time // as the last transfer knows it
 	wake      time.Time // when the chain wants to be run
 	account   Account   // without lanes
 	transit   []record.Record

@@ -93,7 +93,7 @@ func TestOnce(t *testing.T) {
 			c := tt.c
 			c.Inlets = append(inlets(&pump{life: life{name: "in", diary: d}, onPull: once(1, 2, 3)}), c.Inlets...)
 			c.Outlets = outlets(&tank{life: life{name: "tank", diary: d}, onPush: tt.push})
-			l, err := link.New(c)
+			l, err := link.New(untried(c))
 			require.NoError(t, err)
 			report, err := l.Once(t.Context())
 			if tt.err == "" {

@@ -175,7 +175,7 @@ func TestCallsThatDoNotReturn(t *testing.T) {
 					p.out = &tank{life: life{name: "out"}}
 					p.c = link.Config{Name: "patient", Inlets: inlets(p.in), Lanes: []link.Lane{{Outlet: p.out}}}
 					call.rig(p)
-					l, err := link.New(p.c)
+					l, err := link.New(untried(p.c))
 					require.NoError(t, err)
 					h := new(host)
 					require.NoError(t, l.Attach(h, nil))

@@ -51,6 +51,7 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 		}
 		ln := &lane{
 			link: l, out: c.Outlet, timeout: c.Timeout, limit: bound(c.Pending, defaultPending), given: -1, passed: -1,
+			policy: c.policy(),
 		}
 		if l.copies(c.Outlet) {
 			ln.copier = new(record.Copier)
@@ -71,6 +72,9 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 	}
 	return all
 }
+
+// policy returns what the lane does with what was refused.
+func (c *Lane) policy() *policy { return &policy{retry: c.Retry} }
 
 // copies reports whether out gets copies of records.
 func (l *Link) copies(out outlet.Outlet) bool {

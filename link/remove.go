@@ -172,6 +172,9 @@ func (l *Link) drop(ctx context.Context, ln *lane) error {
 	defer context.AfterFunc(ctx, p.expire)()
 	l.mu.Lock()
 	var hung []string
+	if ln.interrupt() { // there is no time left for another try
+		ln.working = false
+	}
 	if ln.working {
 		ln.giveUp()
 		hung = append(hung, ln.account.Name)

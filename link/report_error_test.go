@@ -45,7 +45,7 @@ func TestOnError(t *testing.T) {
 					return tt.onError(err)
 				}
 			}
-			l, err := link.New(c)
+			l, err := link.New(untried(c))
 			require.NoError(t, err)
 			require.NoError(t, l.Attach(h, new(link.Nodes)))
 			require.NoError(t, l.Start(t.Context()))
@@ -106,11 +106,11 @@ func TestOnErrorIsCalledOneAtATime(t *testing.T) {
 func TestHandlersPanic(t *testing.T) {
 	h := new(host)
 	out := &taker{name: "out", script: failing(1, errDown)}
-	l, err := link.New(link.Config{
+	l, err := link.New(untried(link.Config{
 		Inlets: inlets(counting("n", 1, 9)), Outlets: outlets(out),
 		OnError:  func(context.Context, *link.Error) error { panic("OnError fails") },
 		OnReport: func(context.Context, link.Report) { panic("OnReport fails") },
-	})
+	}))
 	require.NoError(t, err)
 	require.NoError(t, l.Attach(h, new(link.Nodes)))
 	require.NoError(t, l.Start(t.Context()))

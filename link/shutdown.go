@@ -123,6 +123,13 @@ func (l *Link) await(limit *bool, done func() bool) {
 
 // end does the work of Shutdown.
 func (l *Link) end(s *stop) {
+	l.mu.Lock()
+	for _, ln := range l.allLanes() {
+		if ln.interrupt() { // no pause is waited for
+			ln.start()
+		}
+	}
+	l.mu.Unlock()
 	l.await(&s.over, func() bool { return !l.changing })
 	last := &Transfer{link: l, stop: true}
 	go func() {

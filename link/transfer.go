@@ -17,6 +17,11 @@ type Tick struct {
 
 	// Reason is why. A [record.Flush] pulls nothing.
 	Reason record.Reason
+
+	// Next is the instant for which the next transfer will be made, or zero if
+	// there is none or it is not known. A lane that tries again what was refused
+	// stops before it.
+	Next time.Time
 }
 
 // The phases of a transfer.
@@ -40,6 +45,7 @@ type Transfer struct {
 	reason   record.Reason
 	number   int64 // below 0: it is not made
 	due      time.Time
+	nextDue  time.Time
 	began    time.Time
 	sources  []*source
 	batches  [][]record.Record
@@ -109,7 +115,7 @@ func (l *Link) Begin(tick Tick) *Transfer {
 
 // begin is called with l.mu held, which it releases.
 func (t *Transfer) begin(l *Link, tick Tick) {
-	t.link, t.reason = l, tick.Reason
+	t.link, t.reason, t.nextDue = l, tick.Reason, tick.Next
 	entered := t.enter(tick.Due)
 	l.mu.Unlock()
 	if entered {
@@ -333,7 +339,7 @@ func (t *Transfer) hand() {
 	if l.current != nil {
 		l.makeReport()
 	}
-	l.current = t
+	l.current, l.nextDue = t, t.nextDue
 	l.errs = append(l.errs, t.errs...)
 	pulls := !t.blocked && t.reason != record.Flush
 	if pulls {

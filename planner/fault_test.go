@@ -35,7 +35,7 @@ func TestFaultyNodes(t *testing.T) {
 		"outlet": func(f testkit.Fault) func(*link.Config) {
 			return func(c *link.Config) {
 				c.Inlets = []inlet.Inlet{inlet.Each(func(context.Context) (int, error) { return 1, nil })}
-				c.Outlets = []outlet.Outlet{&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: f}}
+				c.Lanes, c.Outlets = untried(&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: f}), nil
 			}
 		},
 	}

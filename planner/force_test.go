@@ -135,10 +135,10 @@ func TestForceFails(t *testing.T) {
 	onBoth(t, func(b *bench) {
 		broken := errors.New("broken")
 		bad := b.link("bad", time.Hour, skipImmediate, func(c *link.Config) {
-			c.Outlets = []outlet.Outlet{&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Flaky(1, testkit.Fail(broken))}}
+			c.Lanes, c.Outlets = untried(&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Flaky(1, testkit.Fail(broken))}), nil
 		})
 		settled := b.link("settled", time.Hour, skipImmediate, func(c *link.Config) {
-			c.Outlets = []outlet.Outlet{&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Flaky(1, testkit.Fail(broken))}}
+			c.Lanes, c.Outlets = untried(&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Flaky(1, testkit.Fail(broken))}), nil
 			c.OnError = func(context.Context, *link.Error) error { return nil }
 		})
 		good := b.link("good", time.Hour, skipImmediate)

@@ -26,7 +26,7 @@ func TestGoesOn(t *testing.T) {
 	onBoth(t, func(b *bench) {
 		sink := new(testkit.Sink)
 		l, _ := b.probe("flaky", time.Second, nil, func(c *link.Config) {
-			c.Outlets = []outlet.Outlet{&testkit.FaultyOutlet{Name: "store", Outlet: sink, OnPush: testkit.Flaky(3, testkit.Fail(errors.New("503")))}}
+			c.Lanes, c.Outlets = untried(&testkit.FaultyOutlet{Name: "store", Outlet: sink, OnPush: testkit.Flaky(3, testkit.Fail(errors.New("503")))}), nil
 		})
 		p := b.running(planner.Options{}, l)
 		b.sleep(2*time.Second + half)
@@ -47,7 +47,7 @@ func TestPutRightAtTheEnd(t *testing.T) {
 	onBoth(t, func(b *bench) {
 		sink := new(testkit.Sink)
 		l, _ := b.probe("flaky", time.Second, takes(300*time.Millisecond), func(c *link.Config) {
-			c.Outlets = []outlet.Outlet{&testkit.FaultyOutlet{Outlet: sink, OnPush: testkit.Flaky(3, testkit.Fail(errors.New("503")))}}
+			c.Lanes, c.Outlets = untried(&testkit.FaultyOutlet{Outlet: sink, OnPush: testkit.Flaky(3, testkit.Fail(errors.New("503")))}), nil
 		})
 		p := b.running(planner.Options{}, l)
 		b.sleep(2*time.Second + 100*time.Millisecond)
@@ -61,7 +61,7 @@ func TestAbandonedAtTheEnd(t *testing.T) {
 	onBoth(t, func(b *bench) {
 		broken := errors.New("503")
 		l, _ := b.probe("broken", time.Second, nil, func(c *link.Config) {
-			c.Outlets = []outlet.Outlet{&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Fail(broken)}}
+			c.Lanes, c.Outlets = untried(&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Fail(broken)}), nil
 		})
 		p := b.running(planner.Options{}, l)
 		b.sleep(2 * time.Second)
@@ -89,7 +89,7 @@ func TestStops(t *testing.T) {
 		}, link.OpProcess},
 		{"push, for good", func(c *link.Config) {
 			c.Inlets = []inlet.Inlet{inlet.Each(func(context.Context) (int, error) { return 1, nil })}
-			c.Outlets = []outlet.Outlet{&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Every(3, testkit.Fail(record.Permanent(broken)))}}
+			c.Lanes, c.Outlets = untried(&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Every(3, testkit.Fail(record.Permanent(broken)))}), nil
 		}, link.OpPush},
 	}
 	for _, test := range tests {
@@ -120,7 +120,7 @@ func TestStopOnError(t *testing.T) {
 	onBoth(t, func(b *bench) {
 		broken := errors.New("503")
 		l, _ := b.probe("flaky", time.Second, nil, func(c *link.Config) {
-			c.Outlets = []outlet.Outlet{&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Flaky(1, testkit.Fail(broken))}}
+			c.Lanes, c.Outlets = untried(&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Flaky(1, testkit.Fail(broken))}), nil
 		})
 		err := b.planner(planner.Options{OnError: planner.StopOnError}, l).Run(b.Context())
 		require.ErrorIs(b, err, broken)
@@ -155,7 +155,7 @@ func TestOnErrorWraps(t *testing.T) {
 	onBoth(t, func(b *bench) {
 		broken := errors.New("503")
 		l, _ := b.probe("bad", time.Second, nil, func(c *link.Config) {
-			c.Outlets = []outlet.Outlet{&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Fail(broken)}}
+			c.Lanes, c.Outlets = untried(&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: testkit.Fail(broken)}), nil
 		})
 		err := b.planner(planner.Options{OnError: func(_ context.Context, err *link.Error) error {
 			return fmt.Errorf("wrapped: %w", err)

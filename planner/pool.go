@@ -121,6 +121,7 @@ func (pl *pool) serve() {
 func (pl *pool) next() (*entry, link.Tick) {
 	for e := pl.dequeue(); e != nil; e = pl.dequeue() {
 		if tick, ok := e.pick(); ok {
+			tick.Next = e.next
 			e.busy.Store(true)
 			e.slot, e.reason = len(pl.running), tick.Reason
 			pl.running = append(pl.running, run{e, e.next})

@@ -308,3 +308,8 @@ func (b *bench) instants(at ...time.Duration) schedule.Schedule {
 func scheduled(s schedule.Schedule) func(*link.Config) {
 	return func(c *link.Config) { c.Schedule = s }
 }
+
+// untried returns a lane that offers once a transfer.
+func untried(out outlet.Outlet) []link.Lane {
+	return []link.Lane{{Outlet: out, Retry: link.Retry{Tries: 1}}}
+}
