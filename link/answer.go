@@ -1,22 +1,17 @@
 package link
 
 import (
-	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/databay-go/databay/record"
 )
 
-// policy says what a lane does with what was refused. It never changes.
-type policy struct {
-	retry Retry
-}
-
 // answer takes the outlet's answer about records, the head of the queue, and reports
-// whether the lane is to go on at once. l.mu is held, but not while handlers are called.
+// whether the lane is to go on at once. l.mu is held, but not while handlers or the
+// dead-letter outlet are called.
 func (ln *lane) answer(records []record.Record, err error) (more bool) {
-	l := ln.link
 	ln.calling = false
 	if ln.dead {
 		return false
@@ -26,29 +21,78 @@ func (ln *lane) answer(records []record.Record, err error) (more bool) {
 		ln.finish()
 		return true
 	}
-	rest, wrong := remainder(records, err)
-	if wrong != nil {
-		err = wrong
-	}
-	ln.accepted(len(records) - len(rest))
+	refused, err := refusals(records, err)
+	ln.accepted(len(records) - len(refused))
 	e := ln.queue.head()
-	failure := &Error{Op: OpPush, Node: ln.account.Name, Number: e.transfer.number, Records: len(rest), Kept: true, Err: err}
-	e.records = rest
-	e.offers++
-	if len(rest) == 0 { // the failed push was an empty one
+	failure := &Error{Op: OpPush, Node: ln.account.Name, Number: e.transfer.number, Records: len(refused), Optional: ln.optional, Err: err}
+	if len(refused) == 0 { // the failed push was an empty one
+		failure.Kept = true
 		ln.finish()
-		l.failUnlocked(failure)
+		ln.link.failUnlocked(failure)
 		return true
 	}
-	if wait, again := ln.again(err); again {
-		if wait == 0 {
-			return true
+	return ln.refused(e, refused, failure)
+}
+
+// refused does with refused records, all that is left of the head of the queue, what the
+// policy says, and tells of the failure unless it is mended by another try. l.mu is held
+// as in answer.
+func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool) {
+	e.offers++
+	e.records = e.records[:0:0]
+	now := time.Now()
+	wait, again := ln.again(failure.Err, now)
+	fates := make([]fate, len(refused))
+	letters := 0
+	for i, r := range refused {
+		e.records = append(e.records, r.record)
+		fates[i] = ln.policy.fate(r.cause, int(e.offers), now.Sub(e.transfer.began), !again)
+		if fates[i] == buried {
+			letters++
 		}
+	}
+	if letters > 0 && !ln.bury(e, refused, fates) {
+		return false
+	}
+	e = ln.queue.head()
+	left, forGood := e.records[:0:0], false
+	for i, r := range refused {
+		switch fates[i] {
+		case buried:
+			failure.DeadLettered++
+		case dropped:
+			failure.Dropped++
+		default:
+			left = append(left, r.record)
+			forGood = forGood || record.IsPermanent(r.cause)
+		}
+	}
+	e.records = left
+	ln.account.DeadLettered += int64(failure.DeadLettered)
+	ln.account.Dropped += int64(failure.Dropped)
+	ln.account.Refused += int64(failure.Dropped)
+	ln.done(failure.DeadLettered + failure.Dropped)
+	failure.handled = !forGood && failure.DeadLettered+failure.Dropped > 0
+	again = again && len(left) > 0 && !forGood
+	if failure.Kept = len(left) > 0 && !again; !again {
+		ln.park(failure, now)
+	} else {
+		failure.Records -= len(left) // it may be mended
+	}
+	if len(left) == 0 {
+		ln.finish()
+	}
+	if failure.Records > 0 {
+		ln.link.failUnlocked(failure)
+	}
+	switch {
+	case ln.dead:
+		return false
+	case again && wait > 0:
 		ln.pause(wait)
 		return false
 	}
-	l.failUnlocked(failure)
-	return false
+	return again || !failure.Kept && ln.trouble.until.IsZero()
 }
 
 // accepted notes that the outlet has accepted n records. l.mu is held.
@@ -57,31 +101,77 @@ func (ln *lane) accepted(n int) {
 		return
 	}
 	ln.account.Delivered += int64(n)
+	ln.done(n)
+	ln.trouble = nil
+	ln.window.pass(int64(n))
+}
+
+// done notes that the lane is done with n records. l.mu is held.
+func (ln *lane) done(n int) {
 	ln.account.Pending -= int64(n)
 	ln.link.delivered += int64(n)
-	ln.trouble = nil
 }
 
 // again returns how long to wait before the lane offers again what was refused with
-// err, or false if it does not in this transfer. Then it is parked. l.mu is held.
-func (ln *lane) again(err error) (wait time.Duration, again bool) {
+// err, or false if it does not in this transfer. l.mu is held.
+func (ln *lane) again(err error, now time.Time) (wait time.Duration, again bool) {
 	if ln.trouble == nil {
 		ln.trouble = new(trouble)
 	}
-	tr, retry, now := ln.trouble, ln.policy.retry.withDefaults(), time.Now()
-	after := min(longestPause(err), maxPause)
+	tr := ln.trouble
 	if tr.tries.count++; tr.tries.count == 1 {
 		tr.tries.since = now
 	}
-	_, panicked := errors.AsType[*PanicError](err)
-	if !panicked && !record.IsPermanent(err) && !tr.parked && ln.link.phase == started {
-		if wait, again = retry.pause(tr.tries, now, ln.link.nextDue, after, rand.Float64()); again {
-			return wait, true
-		}
+	if tr.parked || panicked(err) || ln.link.phase != started {
+		return 0, false
 	}
-	tr.parked = true
-	if pause := max(after, retry.Gap); pause > 0 {
+	return ln.policy.retry.withDefaults().pause(tr.tries, now, ln.link.nextDue, pauseOf(err), rand.Float64())
+}
+
+// park ends the tries in this transfer. l.mu is held.
+func (ln *lane) park(failure *Error, now time.Time) {
+	tr := ln.trouble
+	tr.tries = tries{}
+	tr.parked = tr.parked || failure.Kept || failure.Dropped > 0
+	pause := pauseOf(failure.Err)
+	if failure.Kept {
+		pause = max(pause, ln.policy.retry.Gap)
+	}
+	if pause > 0 {
 		tr.until = now.Add(pause)
 	}
-	return 0, false
 }
+
+// bury makes dead letters of those refused records whose fate it is. Those that are not
+// accepted are kept. It reports whether the lane lives on. l.mu is held, but not
+// meanwhile.
+func (ln *lane) bury(e *entry, refused []refusal, fates []fate) bool {
+	l := ln.link
+	ln.burying = true
+	d := DeadLetter{Lane: ln.account.Name, Stage: OpPush, Attempts: int(e.offers)}
+	t, ctx := e.transfer, l.ctx
+	w := ln.window
+	l.mu.Unlock()
+	d.Node = nameOf(ln.out)
+	written, err := ln.policy.box.bury(ctx, ln.timeout, w, d, t, refused, func(i int) bool { return fates[i] == buried })
+	l.mu.Lock()
+	ln.burying = false
+	if ln.dead {
+		return false
+	}
+	missing := 0
+	for i := range fates {
+		if fates[i] == buried && !written[i] {
+			fates[i] = kept
+			missing++
+		}
+	}
+	for _, failure := range l.lettersFailed(ln.policy.box, missing, w, err) {
+		failure.Number, failure.Optional = t.number, ln.optional && failure.Kept
+		l.failUnlocked(failure)
+	}
+	return !ln.dead
+}
+
+// notRight is the error of an answer that cannot be right.
+func notRight(wrong error) error { return fmt.Errorf("it answered with %w", wrong) }

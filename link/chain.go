@@ -23,12 +23,13 @@ type chain struct {
 	stages   []*stage  // of the processors and the groupers
 	grouping *grouping // the last stage; nil without groupers
 
-	delta delta       // since it was last taken
-	dead  atomic.Bool // it was left behind: what is left of a run is not done
+	undertaker *undertaker // nil: what is refused stays
+	delta      delta       // since it was last taken
+	dead       atomic.Bool // it was left behind: what is left of a run is not done
 }
 
 // delta is how the account of a chain changed.
-type delta struct{ produced, filtered, held, stuck int64 }
+type delta struct{ produced, filtered, held, stuck, dead int64 }
 
 // stage is a processor, or all groupers of a link, and what waits before it.
 type stage struct {
@@ -37,10 +38,11 @@ type stage struct {
 	proc record.Processor
 	hold record.Holder // nil if it keeps nothing
 
-	stuck   []record.Record // given to it, not taken
-	marks   []mark          // the barriers that have arrived, oldest first
-	taken   int64           // records taken since the start
-	holding record.Holding  // after its last call
+	stuck    []record.Record // given to it, not taken
+	marks    []mark          // the barriers that have arrived, oldest first
+	taken    int64           // records taken since the start
+	holding  record.Holding  // after its last call
+	failures int             // in a row
 
 	calling atomic.Bool
 }
@@ -77,7 +79,11 @@ func (c *chain) renewed() *chain {
 	if c == nil {
 		return nil
 	}
-	return newChain(c.processors, c.groupers)
+	fresh := newChain(c.processors, c.groupers)
+	if u := c.undertaker; u != nil {
+		fresh.bury(u.link, u.box, u.lane, u.optional)
+	}
+	return fresh
 }
 
 // nodes returns the groupers and the processors, in the order in which they are
@@ -121,7 +127,7 @@ func (c *chain) run(ctx context.Context, records []record.Record, b *barrier, fa
 		if c.dead.Load() {
 			return nil, nil
 		}
-		records, barriers = s.run(ctx, records, barriers, &c.delta, fail)
+		records, barriers = s.run(ctx, records, barriers, c, fail)
 	}
 	return records, barriers
 }
@@ -146,8 +152,8 @@ func (s *stage) guard(f func() error, failed func(error)) error {
 	})
 }
 
-func (s *stage) run(ctx context.Context, records []record.Record, barriers []*barrier, d *delta, fail func(*Error)) ([]record.Record, []*barrier) {
-	d.stuck += int64(len(records))
+func (s *stage) run(ctx context.Context, records []record.Record, barriers []*barrier, c *chain, fail func(*Error)) ([]record.Record, []*barrier) {
+	c.delta.stuck += int64(len(records))
 	if len(s.stuck) == 0 {
 		s.stuck = records
 	} else {
@@ -158,7 +164,7 @@ func (s *stage) run(ctx context.Context, records []record.Record, barriers []*ba
 	}
 	var out []record.Record
 	if len(s.stuck) > 0 || s.hold != nil {
-		out = s.call(ctx, d, fail)
+		out = s.call(ctx, c, fail)
 	}
 	return out, s.pass(barriers[:0])
 }
@@ -189,7 +195,7 @@ func (s *stage) pass(out []*barrier) []*barrier {
 }
 
 // call calls the processor with what waits before it and returns its result.
-func (s *stage) call(ctx context.Context, d *delta, fail func(*Error)) []record.Record {
+func (s *stage) call(ctx context.Context, c *chain, fail func(*Error)) []record.Record {
 	given := s.stuck
 	var out []record.Record
 	failed := func(err error) {
@@ -200,17 +206,24 @@ func (s *stage) call(ctx context.Context, d *delta, fail func(*Error)) []record.
 		return err
 	}, failed)
 	var rest []record.Record
-	if err != nil {
-		var wrong error
-		if rest, wrong = remainder(given, err); wrong != nil {
-			err, out = wrong, nil
-		} else if record.AsPartial(err) == nil {
+	var dead []int // indices of dead letters
+	if s.failures++; err == nil {
+		s.failures = 0
+	} else {
+		var refused []refusal
+		if refused, err = refusals(given, err); record.AsPartial(err) == nil {
 			out = nil
 		}
-		fail(&Error{Op: s.op, Node: s.name, Records: len(rest), Kept: true, Err: err})
+		failure := &Error{Op: s.op, Node: s.name, Records: len(refused), Err: err}
+		refused, dead = c.undertaker.bury(ctx, s, refused, fail)
+		for _, r := range refused {
+			rest = append(rest, r.record)
+		}
+		failure.DeadLettered, failure.Kept = len(dead), len(rest) > 0
+		fail(failure)
 	}
 	holding := s.ask(fail)
-	took := len(given) - len(rest)
+	took := len(given) - len(rest) - len(dead)
 	if took > 0 && len(rest) > 0 { // what was refused is taken after what came behind it
 		for i := range s.marks {
 			if s.marks[i].at > s.taken {
@@ -218,9 +231,12 @@ func (s *stage) call(ctx context.Context, d *delta, fail func(*Error)) []record.
 			}
 		}
 	}
+	s.vanish(dead)
 	s.stuck = rest
 	s.taken += int64(took)
-	d.stuck -= int64(took)
+	d := &c.delta
+	d.stuck -= int64(took + len(dead))
+	d.dead += int64(len(dead))
 	change := int64(holding.Records - s.holding.Records)
 	s.holding = holding
 	d.held += change
@@ -230,6 +246,23 @@ func (s *stage) call(ctx context.Context, d *delta, fail func(*Error)) []record.
 		d.produced -= lost
 	}
 	return out
+}
+
+// vanish lets the marks forget the records at the given indices of those that waited:
+// the stage has never taken them.
+func (s *stage) vanish(indices []int) {
+	for i := range s.marks {
+		m := &s.marks[i]
+		before := int64(0)
+		for _, k := range indices {
+			if s.taken+int64(k) < m.at {
+				before++
+			}
+		}
+		if m.at > s.taken {
+			m.at -= before
+		}
+	}
 }
 
 // ask returns what the stage holds. A holder that cannot say holds what it held
@@ -315,25 +348,4 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// remainder returns which of records are not done after err: with nil none, with
-// a Partial those it names, else all. A Partial that cannot be right is an error
-// of its own, and nothing is done.
-func remainder(records []record.Record, err error) (rest []record.Record, wrong error) {
-	if err == nil {
-		return nil, nil
-	}
-	p := record.AsPartial(err)
-	if p == nil {
-		return records, nil
-	}
-	if wrong := p.Check(len(records)); wrong != nil {
-		return records, fmt.Errorf("it answered with %w", wrong)
-	}
-	rest = make([]record.Record, 0, len(p.Failed))
-	for _, i := range p.Indices() {
-		rest = append(rest, records[i])
-	}
-	return rest, nil
 }

@@ -93,7 +93,7 @@ func (l *Link) AddInlets(ctx context.Context, inlets ...inlet.Inlet) error {
 	}
 	all := l.withInlets(&m, func(i int) string { return places[i].field }, inlets)
 	added := all[len(l.inlets):]
-	return c.add(m, places, nodes, func() error { return c.rewind(added) }, func() {
+	return c.add(m, places, nil, nodes, func() error { return c.rewind(added) }, func() {
 		l.inlets = all
 		l.remember()
 	})
@@ -164,29 +164,36 @@ func (l *Link) AddLanes(ctx context.Context, lanes ...Lane) error {
 	}
 	defer c.end()
 	var m mistakes
-	var places []place
+	var places, letters []place
 	for i, lane := range lanes {
 		field := fmt.Sprintf("lane %d: ", i)
-		m.lane(field+"Outlet", field, lane)
+		m.lane(field+"Outlet", field, lane, l.fallback())
+		letters = append(letters, lane.letters(field)...)
 		places = append(places, lane.places(field, field+"Outlet")...)
 	}
 	all := l.withLanes(&m, func(i int) string { return fmt.Sprintf("lane %d: ", i) }, lanes)
 	var nodes []any
+	for _, b := range l.letterboxes(all)[len(l.letterboxes(l.lanes)):] {
+		nodes = append(nodes, b.out)
+	}
 	for _, ln := range all[len(l.lanes):] {
 		nodes = append(nodes, ln.nodes()...)
 	}
-	return c.add(m, places, nodes, func() error { return nil }, func() { l.lanes = all })
+	return c.add(m, places, letters, nodes, func() error { return nil }, func() { l.lanes = all })
 }
 
 // add starts nodes if the link is running, prepares and then, with Link.mu held,
 // publishes them. If something fails, nothing has changed.
-func (c *change) add(m mistakes, places []place, nodes []any, prepare func() error, publish func()) (err error) {
+func (c *change) add(m mistakes, places, letters []place, nodes []any, prepare func() error, publish func()) (err error) {
 	l := c.link
 	var known []place
-	for _, node := range l.allNodes() {
+	for _, node := range l.allNodes()[len(l.letterboxes(l.lanes)):] {
 		known = append(known, place{node: node})
 	}
-	m.unique(append(known, places...))
+	for _, b := range l.letterboxes(l.lanes) {
+		letters = append(letters, place{node: b.out})
+	}
+	m.unique(append(known, places...), letters)
 	m.hung(l, places)
 	if m != nil {
 		return fmt.Errorf("link %q: %w", l.name, m.err())

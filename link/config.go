@@ -48,6 +48,17 @@ type Config struct {
 	// Lanes are the outlets with how each of them is served.
 	Lanes []Lane
 
+	// DeadLetter gets, as [DeadLetter] payloads, the records that processors and
+	// groupers fail for, but for those whose error asks for a pause
+	// ([record.RetryAfter]), which are given to them again. It also serves lanes
+	// that have no DeadLetter of their own. If it refuses letters, their records
+	// stay where they are. If nil, what a stage fails for waits before it.
+	DeadLetter outlet.Outlet
+
+	// DeadLetterLimit bounds the dead letters of each lane, and those of the
+	// link's own stages. The zero value is no bound.
+	DeadLetterLimit DeadLetterLimit
+
 	// Schedule says when a planner transfers. It may be nil for a link that no
 	// planner gets.
 	Schedule schedule.Schedule
@@ -108,10 +119,37 @@ type Lane struct {
 	// Retry says how the lane goes on within a transfer after a refusal.
 	Retry Retry
 
-	// Pending is how many records may wait for the outlet. With as many, the link
-	// pulls nothing. It is checked before a pull, so that one transfer may exceed
-	// it. If zero, 10,000; if -1, there is no bound.
+	// Pending is how many records may wait for the outlet. With as many, OnFull
+	// says what happens. It is checked before a pull, so that one transfer may
+	// exceed it. If zero, 10,000; if -1, there is no bound.
 	Pending int
+
+	// OnFull says what happens when as many records wait as Pending allows. If
+	// zero, the link pulls nothing, or if the lane is optional, the oldest records
+	// are dropped.
+	OnFull OnFull
+
+	// OnFail says what happens to records that were refused as often as Retry
+	// allows. If zero, they are kept and offered again with the next transfer.
+	OnFail OnFail
+
+	// DeadLetter gets, as [DeadLetter] payloads, the records that have failed for
+	// good ([record.Permanent]), those that GiveUp or OnFull give up, and those
+	// that the lane's processors fail for, as with Config.DeadLetter. One outlet
+	// may be the DeadLetter of several lanes. If it refuses letters, their records
+	// stay where they are. If nil, it is Config.DeadLetter; without either,
+	// records that have failed for good are kept like others.
+	DeadLetter outlet.Outlet
+
+	// GiveUp says when records become dead letters that have not failed for good.
+	// If zero, they never do.
+	GiveUp GiveUp
+
+	// Optional makes a lane that stops nothing: its failures stop no planner and
+	// are no errors of Once or Transfer, transfers and commits do not wait for it.
+	// What is pending there when the process dies is lost. By default a lane is
+	// required.
+	Optional bool
 }
 
 // Isolation says which outlets get copies of the records, so that none sees what
@@ -201,6 +239,17 @@ func (c *Config) places() (places []place) {
 	return places
 }
 
+// letters returns the dead-letter outlets and where they are.
+func (c *Config) letters() (letters []place) {
+	if c.DeadLetter != nil {
+		letters = append(letters, place{"DeadLetter", c.DeadLetter})
+	}
+	for i, lane := range c.Lanes {
+		letters = append(letters, lane.letters(fmt.Sprintf("Lanes[%d].", i))...)
+	}
+	return letters
+}
+
 // check returns all mistakes in c but those that come from nodes or names being used
 // twice.
 func (c *Config) check() (m mistakes) {
@@ -239,12 +288,16 @@ func (c *Config) check() (m mistakes) {
 		m.add("Outlets and Lanes are empty, want at least one outlet")
 	}
 	for i, o := range c.Outlets {
-		m.lane(fmt.Sprintf("Outlets[%d]", i), "", Lane{Outlet: o})
+		m.lane(fmt.Sprintf("Outlets[%d]", i), "", Lane{Outlet: o}, c.DeadLetter)
 	}
 	for i, lane := range c.Lanes {
 		field := fmt.Sprintf("Lanes[%d].", i)
-		m.lane(field+"Outlet", field, lane)
+		m.lane(field+"Outlet", field, lane, c.DeadLetter)
 	}
+	if c.DeadLetter != nil {
+		m.outlet("DeadLetter", c.DeadLetter)
+	}
+	m.limit("DeadLetterLimit", c.DeadLetterLimit)
 	if !isNil(c.Schedule) {
 		m.node("Schedule", c.Schedule)
 	} else if c.Schedule != nil {
@@ -291,17 +344,22 @@ func (m *mistakes) processors(field string, processors []record.Processor) {
 	}
 }
 
-func (m *mistakes) lane(field, prefix string, lane Lane) {
-	if isNil(lane.Outlet) {
+func (m *mistakes) outlet(field string, out outlet.Outlet) {
+	if isNil(out) {
 		m.add("%s is nil", field)
 	} else {
-		m.node(field, lane.Outlet)
+		m.node(field, out)
 	}
+}
+
+// lane checks a lane. letters is the outlet of dead letters that it falls back on.
+func (m *mistakes) lane(field, prefix string, lane Lane, letters outlet.Outlet) {
+	m.outlet(field, lane.Outlet)
 	m.processors(prefix+"Processors", lane.Processors)
 	if lane.Timeout < -1 {
 		m.add("%sTimeout is %v, want more than 0, or 0 or -1 for no bound", prefix, lane.Timeout)
 	}
-	m.retry(prefix+"Retry", lane.Retry)
+	m.policy(prefix, lane, letters)
 	if lane.Pending < -1 {
 		m.add("%sPending is %d, want more than 0, 0 for %d or -1 for no bound", prefix, lane.Pending, defaultPending)
 	}

@@ -73,10 +73,10 @@ func (w *crashWorld) live(again bool) ending {
 				w.expect(false, "150 transfers without a failure do not deliver everything: %v", w.link.Account())
 				return killed
 			}
-			time.Sleep(10 * time.Second)
+			w.sleep(10 * time.Second)
 			w.transfer(false)
 		case w.calm && len(w.waiting) == 0: // a lane pauses
-			time.Sleep(time.Second)
+			w.sleep(time.Second)
 		case w.calm:
 			w.grant()
 		case w.quiet() && w.ticks == 0:
@@ -107,7 +107,7 @@ func (w *crashWorld) act() {
 	case n < 76:
 		w.grow(r)
 	case n < 82:
-		time.Sleep(time.Duration(r.IntN(1500)) * time.Millisecond)
+		w.sleep(time.Duration(r.IntN(1500)) * time.Millisecond)
 	case w.ticks > 0 && w.tasks < 3 && (w.link.Ready() || chance(r, 25)):
 		w.ticks--
 		w.transfer(true)
@@ -123,6 +123,13 @@ func (w *crashWorld) look() {
 	if !w.proc.dead && w.stop == nil && w.quiet() {
 		w.rest()
 	}
+}
+
+// sleep lets time pass, in which a lane may end its pause and call a node.
+func (w *crashWorld) sleep(d time.Duration) {
+	w.mu.Lock() // so that it happens after what was read until now
+	w.mu.Unlock()
+	time.Sleep(d)
 }
 
 // quiet reports whether nothing is going on.
@@ -214,7 +221,7 @@ func (w *crashWorld) halt(hurried bool) bool {
 		case done():
 			return w.halted(s)
 		case hurried && chance(w.rng, 20):
-			time.Sleep(700 * time.Millisecond)
+			w.sleep(700 * time.Millisecond)
 		case len(w.waiting) > 0:
 			w.grant()
 		default:
@@ -222,7 +229,7 @@ func (w *crashWorld) halt(hurried bool) bool {
 				w.expect(false, "Shutdown hangs: %v", l.Busy())
 				return false
 			}
-			time.Sleep(time.Second)
+			w.sleep(time.Second)
 		}
 	}
 }
@@ -251,7 +258,7 @@ func (w *crashWorld) bury() {
 	w.mu.Unlock()
 	synctest.Wait()
 	if w.tasks > 0 {
-		time.Sleep(2 * time.Minute)
+		w.sleep(2 * time.Minute)
 		synctest.Wait()
 	}
 	w.expect(w.tasks == 0, "%d calls of the link do not return after the process was killed: %v", w.tasks, w.link.Busy())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/databay-go/databay/record"
 )
@@ -44,17 +45,18 @@ var (
 type Op string
 
 const (
-	OpStart    Op = "start"    // starting a node
-	OpState    Op = "state"    // reading or writing the store
-	OpSeek     Op = "seek"     // setting an inlet to its stored position
-	OpPull     Op = "pull"     // pulling from an inlet
-	OpProcess  Op = "process"  // calling a processor
-	OpGroup    Op = "group"    // calling the groupers
-	OpPush     Op = "push"     // pushing to an outlet
-	OpCommit   Op = "commit"   // telling an inlet what was delivered
-	OpReport   Op = "report"   // calling OnReport or OnError, checking the account
-	OpSchedule Op = "schedule" // asking the schedule
-	OpShutdown Op = "shutdown" // stopping a node
+	OpStart      Op = "start"       // starting a node
+	OpState      Op = "state"       // reading or writing the store
+	OpSeek       Op = "seek"        // setting an inlet to its stored position
+	OpPull       Op = "pull"        // pulling from an inlet
+	OpProcess    Op = "process"     // calling a processor
+	OpGroup      Op = "group"       // calling the groupers
+	OpPush       Op = "push"        // pushing to an outlet
+	OpDeadLetter Op = "dead letter" // pushing to a dead-letter outlet
+	OpCommit     Op = "commit"      // telling an inlet what was delivered
+	OpReport     Op = "report"      // calling OnReport or OnError, checking the account
+	OpSchedule   Op = "schedule"    // asking the schedule
+	OpShutdown   Op = "shutdown"    // stopping a node
 )
 
 // Error is a failure of one node of a link.
@@ -64,13 +66,23 @@ type Error struct {
 	Node   string // name of the node
 	Number int64  // of the transfer, or -1 outside of one
 
-	// Records is how many records failed.
+	// Records is how many records failed, and are not offered again in this
+	// transfer.
 	Records int
 
-	// Kept says that these records are kept and will be offered again.
+	// DeadLettered is how many of them have become dead letters, and Dropped how
+	// many were dropped.
+	DeadLettered, Dropped int
+
+	// Kept says that the others are kept and will be offered again.
 	Kept bool
 
+	// Optional says that it is a failure of an optional lane.
+	Optional bool
+
 	Err error
+
+	handled bool // no record is kept that has failed for good
 
 	settled bool   // a handler returned nil for it
 	handed  *Error // what is handed on in its place; nil: no handler was asked
@@ -79,8 +91,18 @@ type Error struct {
 // Error returns the link, the operation, the node and the cause.
 func (e *Error) Error() string {
 	s := fmt.Sprintf("link %s: %s %s: %v", e.Link, e.Op, e.Node, e.Err)
+	var parts []string
 	if e.Kept {
-		s += fmt.Sprintf(" (%d kept)", e.Records)
+		parts = append(parts, fmt.Sprintf("%d kept", e.Records-e.DeadLettered-e.Dropped))
+	}
+	if e.DeadLettered > 0 {
+		parts = append(parts, fmt.Sprintf("%d dead-lettered", e.DeadLettered))
+	}
+	if e.Dropped > 0 {
+		parts = append(parts, fmt.Sprintf("%d dropped", e.Dropped))
+	}
+	if parts != nil {
+		s += " (" + strings.Join(parts, ", ") + ")"
 	}
 	return s
 }
@@ -89,14 +111,24 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Fatal says whether a planner without an OnError stops because of e. It goes on
-// after a push whose records are kept and that failed neither for good nor by a
-// panic, and after a broker's failure to take a commit, which is repeated.
-// Everything else stops it.
+// after a failure of an optional lane, one whose records have become dead letters or
+// were dropped, a push, also of dead letters, whose records are kept and have failed
+// neither for good nor by a panic, and a broker's failure to take a commit, which is
+// repeated. Everything else stops it.
 func (e *Error) Fatal() bool {
-	if _, ok := errors.AsType[*PanicError](e.Err); ok || record.IsPermanent(e.Err) {
+	switch {
+	case e.Optional:
+		return false
+	case panicked(e.Err):
 		return true
+	case e.Op == OpCommit:
+		return record.IsPermanent(e.Err)
+	case e.DeadLettered+e.Dropped > 0 && !e.Kept:
+		return false
+	case e.Op == OpPush || e.Op == OpDeadLetter:
+		return !e.Kept || record.IsPermanent(e.Err) && !e.handled
 	}
-	return e.Op != OpCommit && (e.Op != OpPush || !e.Kept)
+	return true
 }
 
 // PanicError is a panic of user code, or a call of runtime.Goexit by it.

@@ -8,7 +8,7 @@ func RetryPause(r Retry, count int, since, now, next time.Time, after time.Durat
 }
 
 // Window counts the dead letters among the last records.
-type Window struct{ w window }
+type Window struct{ w *window }
 
 // NewWindow returns the window of a limit.
 func NewWindow(d DeadLetterLimit) *Window { return &Window{newWindow(d)} }

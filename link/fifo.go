@@ -42,6 +42,23 @@ func (f *fifo) pop() entry {
 	return e
 }
 
+// filled returns the place of the first entry with records after the first skip ones, or
+// -1.
+func (f *fifo) filled(skip int) int {
+	for i := f.first + skip; i < len(f.entries); i++ {
+		if len(f.entries[i].records) > 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// remove takes out the entry at a place. Few entries are before it.
+func (f *fifo) remove(at int) {
+	copy(f.entries[f.first+1:at+1], f.entries[f.first:at])
+	f.pop()
+}
+
 // empty takes all entries out and appends their records to left.
 func (f *fifo) empty(left []record.Record) []record.Record {
 	for f.len() > 0 {

@@ -16,18 +16,21 @@ import (
 // or something fails. A pause needs no goroutine: the lane stays taken, and a timer
 // goes on with the work.
 type lane struct {
-	link    *Link
-	out     outlet.Outlet
-	timeout time.Duration
-	limit   int            // of pending records; negative: none
-	in      *intake        // nil: there are no processors
-	copier  *record.Copier // of whoever works the lane; nil: offers are no copies
-	atomic  bool           // the outlet can write the link's commit
-	policy  *policy        // for what was refused
+	link     *Link
+	out      outlet.Outlet
+	timeout  time.Duration
+	limit    int            // of pending records; negative: none
+	in       *intake        // nil: there are no processors
+	copier   *record.Copier // of whoever works the lane; nil: offers are no copies
+	atomic   bool           // the outlet can write the link's commit
+	policy   *policy        // for what was refused
+	window   *window        // of dead letters; nil: there is no bound
+	optional bool           // it stops nothing
 
 	// Guarded by Link.mu.
 	working  bool
 	calling  bool     // the outlet, or a processor
+	burying  bool     // dead letters are being written
 	commit   bool     // a barrier has passed that may be committed
 	flush    bool     // holders are to release everything
 	dead     bool     // it was given up
@@ -47,6 +50,7 @@ type entry struct {
 	barrier  *barrier  // of its end; nil if there is nothing to commit
 	offers   int32     // made so far
 	end      bool      // a transfer ends with it
+	leaving  bool      // the oldest of the records are being made dead letters
 }
 
 // add appends e to the lane. l.mu is held.
@@ -119,7 +123,7 @@ func (ln *lane) work() {
 // not while user code is called, nor when that ends the goroutine.
 func (ln *lane) step() bool {
 	l := ln.link
-	if ln.dead || l.journal.isFenced() {
+	if ln.dead || l.journal.isFenced() || l.halted != nil {
 		return false
 	}
 	if ln.commit {
@@ -132,6 +136,9 @@ func (ln *lane) step() bool {
 	}
 	if ln.queue.len() > 0 {
 		e := ln.queue.head()
+		if e.leaving {
+			return false
+		}
 		if e.transfer == nil || len(e.records) == 0 && !l.pushEmpty {
 			ln.pop()
 			return true
@@ -200,6 +207,7 @@ func (ln *lane) process(e entry, t *Transfer) bool {
 			l.fail(err)
 		}
 	}
+	ln.in.chain.during(t)
 	if flush {
 		ln.in.chain.flush(fail)
 	}
@@ -234,7 +242,8 @@ func (ln *lane) settle() {
 	ln.account.Produced += d.produced
 	ln.account.Filtered += d.filtered
 	ln.account.Held += d.held
-	ln.account.Pending += d.produced - d.filtered - d.held
+	ln.account.DeadLettered += d.dead
+	ln.account.Pending += d.produced - d.filtered - d.held - d.dead
 }
 
 // finish removes the head of the queue, whose records are accepted. l.mu is held.
@@ -291,8 +300,11 @@ func (ln *lane) call() string {
 			return name
 		}
 	}
-	if ln.calling {
+	switch {
+	case ln.calling:
 		return ln.account.Name
+	case ln.burying:
+		return ln.policy.box.name
 	}
 	return ""
 }

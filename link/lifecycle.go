@@ -155,7 +155,7 @@ func (l *Link) renew() {
 	fresh := l.chain.renewed() // calls String methods
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.chain = fresh
+	l.chain, l.halted = fresh, nil
 	lanes := make([]*lane, len(l.lanes))
 	for i, ln := range l.lanes {
 		lanes[i] = ln.renewed()
@@ -166,7 +166,7 @@ func (l *Link) renew() {
 // renewed returns an empty lane in place of ln, with its account.
 func (ln *lane) renewed() *lane {
 	fresh := &lane{
-		link: ln.link, out: ln.out, timeout: ln.timeout, limit: ln.limit, atomic: ln.atomic, policy: ln.policy,
+		link: ln.link, out: ln.out, timeout: ln.timeout, limit: ln.limit, atomic: ln.atomic, policy: ln.policy, window: newWindow(ln.link.limit), optional: ln.optional,
 		account: ln.account, reported: ln.reported, given: -1, passed: -1,
 	}
 	if ln.copier != nil {
@@ -180,6 +180,9 @@ func (ln *lane) renewed() *lane {
 
 // allNodes returns all nodes in the order in which they are started.
 func (l *Link) allNodes() (nodes []any) {
+	for _, b := range l.letterboxes(l.lanes) {
+		nodes = append(nodes, b.out)
+	}
 	for _, ln := range l.lanes {
 		nodes = append(nodes, ln.out)
 	}

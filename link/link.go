@@ -26,6 +26,8 @@ type Link struct {
 	schedule         schedule.Schedule
 	onError          func(context.Context, *Error) error
 	onReport         func(context.Context, Report)
+	letters          *letterbox // of the stages, and of lanes that have no other; may be nil
+	limit            DeadLetterLimit
 	chain            *chain // of the transfer before its hand-over; nil without stages
 	isolation        Isolation
 	pushEmpty        bool
@@ -57,6 +59,7 @@ type Link struct {
 	transit   []record.Record
 	delivered int64
 	journal   *journal // nil: there is nothing to commit
+	halted    error    // why nothing is delivered any more; nil: it is
 
 	current    *Transfer // handed over, without a report yet
 	errs       []*Error  // since the last report
@@ -129,18 +132,23 @@ func New(c Config) (*Link, error) {
 		schedule:         c.Schedule,
 		onError:          c.OnError,
 		onReport:         c.OnReport,
+		limit:            c.DeadLetterLimit,
 	}
 	l.idle.L = &l.mu
+	if !isNil(c.DeadLetter) {
+		l.letters = l.letterbox(c.DeadLetter, nil)
+	}
 	if c.State != nil {
 		l.journal = l.newJournal(c.State)
 	}
 	l.inlets = l.withInlets(&m, func(i int) string { return fmt.Sprintf("Inlets[%d]", i) }, c.Inlets)
 	l.lanes = l.withLanes(&m, func(i int) string { return fmt.Sprintf("Lanes[%d].", i) }, c.lanes())
-	m.unique(c.places())
+	m.unique(c.places(), c.letters())
 	if err := m.err(); err != nil {
 		return nil, fmt.Errorf("link %q: %w", l.name, err)
 	}
 	l.chain = newChain(slices.Clone(c.Processors), slices.Clone(c.Groupers))
+	l.chain.bury(l, l.letters, "", false)
 	l.remember()
 	return l, nil
 }
@@ -234,7 +242,8 @@ func (l *Link) Attach(h Host, nodes *Nodes) error {
 }
 
 // Ready reports whether a transfer that begins at this moment need not wait: no
-// other one is before its hand-over, and some lane is idle.
+// other one is before its hand-over, and some required lane is idle, or if there is none,
+// any lane.
 func (l *Link) Ready() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -242,13 +251,38 @@ func (l *Link) Ready() bool {
 }
 
 func (l *Link) ready() bool {
-	return l.phase == started && l.front == nil &&
-		slices.ContainsFunc(l.lanes, func(ln *lane) bool { return !ln.working })
+	if l.phase != started || l.front != nil {
+		return false
+	}
+	required, idle := false, false
+	for _, ln := range l.lanes {
+		if ln.optional {
+			idle = idle || !ln.working
+			continue
+		}
+		if !ln.working {
+			return true
+		}
+		required = true
+	}
+	return idle && !required
 }
 
-// quiet reports whether the current transfer has no report and no lane is working.
+// quiet reports whether the current transfer has no report and no required lane is
+// working.
 func (l *Link) quiet() bool {
-	return l.current != nil && !l.current.stop && !slices.ContainsFunc(l.lanes, func(ln *lane) bool { return ln.working })
+	return l.current != nil && !l.current.stop &&
+		!slices.ContainsFunc(l.lanes, func(ln *lane) bool { return ln.working && !ln.optional })
+}
+
+// required counts the required lanes. l.mu is held.
+func (l *Link) required() (n int) {
+	for _, ln := range l.lanes {
+		if !ln.optional {
+			n++
+		}
+	}
+	return n
 }
 
 // Wake returns when a processor that holds records wants a transfer, or the zero
@@ -331,6 +365,11 @@ func (l *Link) calls() (names []string) {
 			add(ln.call())
 		}
 	}
+	for _, b := range l.letterboxes(l.allLanes()) {
+		if b.calls.Load() {
+			add(b.name)
+		}
+	}
 	if l.journal != nil && l.journal.running {
 		add(l.journal.calling)
 	}
@@ -345,11 +384,16 @@ func (l *Link) allLanes() []*lane {
 	return append(slices.Clip(l.lanes), l.left.draining...)
 }
 
-// full reports whether too much is undelivered for another pull. l.mu is held.
+// full reports whether too much is undelivered for another pull. Lanes that drop what
+// is too much do so. l.mu is held.
 func (l *Link) full() bool {
 	most := 0
 	for _, ln := range l.lanes {
-		if ln.limit >= 0 && ln.account.Pending >= int64(ln.limit) {
+		switch {
+		case ln.surplus() <= 0:
+		case ln.policy.onFull == DropOldest:
+			ln.dropOldest()
+		default:
 			return true
 		}
 		most = max(most, ln.ends)
@@ -372,6 +416,7 @@ func (l *Link) settle() {
 	l.account.Filtered += d.filtered
 	l.account.Held += d.held
 	l.account.Failed += d.stuck
+	l.account.DeadLettered += d.dead
 	l.wake = l.chain.wake()
 }
 
@@ -398,7 +443,7 @@ func (l *Link) newBarrier(t *Transfer) *barrier {
 func (l *Link) commitWith(ln *lane) *record.Commit {
 	j := l.journal
 	b := ln.queue.head().barrier
-	if b == nil || j == nil || j.running || j.newest != nil || j.order[0] != b || len(l.allLanes()) != 1 {
+	if b == nil || j == nil || j.running || j.newest != nil || j.order[0] != b || l.required() != 1 || len(l.departed().draining) > 0 {
 		return nil
 	}
 	offered := b.value != nil // then it may be written, and the outlet has to know

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -32,6 +33,7 @@ func (l *Link) withInlets(m *mistakes, field func(int) string, inlets []inlet.In
 // withLanes returns the link's lanes and those of configs.
 func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []*lane {
 	all := slices.Clip(l.lanes)
+	boxes := l.letterboxes(l.allLanes())
 	given := make(map[string]bool) // names that need not give way
 	for _, c := range configs {
 		given[c.Name] = true
@@ -51,12 +53,16 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 		}
 		ln := &lane{
 			link: l, out: c.Outlet, timeout: c.Timeout, limit: bound(c.Pending, defaultPending), given: -1, passed: -1,
-			policy: c.policy(),
+			policy: l.policy(&c, boxes), window: newWindow(l.limit), optional: c.Optional,
+		}
+		if b := ln.policy.box; b != nil && !slices.Contains(boxes, b) {
+			boxes = append(boxes, b)
 		}
 		if l.copies(c.Outlet) {
 			ln.copier = new(record.Copier)
 		}
 		if c := newChain(slices.Clone(c.Processors), nil); c != nil {
+			c.bury(l, ln.policy.box, name, ln.optional)
 			ln.in = &intake{chain: c}
 		}
 		ln.account.Name = name
@@ -72,9 +78,6 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 	}
 	return all
 }
-
-// policy returns what the lane does with what was refused.
-func (c *Lane) policy() *policy { return &policy{retry: c.Retry} }
 
 // copies reports whether out gets copies of records.
 func (l *Link) copies(out outlet.Outlet) bool {
@@ -107,8 +110,9 @@ type place struct {
 	node  any
 }
 
-// unique checks that no node is there twice.
-func (m *mistakes) unique(places []place) {
+// unique checks that no node is there twice, but for the outlets of letters, which are
+// nothing else.
+func (m *mistakes) unique(places, letters []place) {
 	seen := make(map[any]string)
 	for _, p := range places {
 		id, ok := identity(p.node)
@@ -123,6 +127,24 @@ func (m *mistakes) unique(places []place) {
 			m.add("%s: %s is %s already: %w", p.field, nameOf(p.node), first, ErrDuplicateNode)
 		}
 	}
+	for _, p := range letters {
+		id, ok := identity(p.node)
+		if !ok || isNil(p.node) {
+			continue
+		}
+		if first, ok := seen[id]; ok {
+			m.add("%s: %s is %s: a dead-letter outlet is nothing else: %w", cmp.Or(p.field, "a dead-letter outlet"), nameOf(p.node),
+				cmp.Or(first, "in the link already"), ErrDuplicateNode)
+		}
+	}
+}
+
+// letters returns the dead-letter outlet of a lane. field is where the lane is.
+func (c *Lane) letters(field string) []place {
+	if c.DeadLetter == nil {
+		return nil
+	}
+	return []place{{field + "DeadLetter", c.DeadLetter}}
 }
 
 // places returns the nodes of a lane. field is where the lane is, and the outlet.

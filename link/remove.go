@@ -145,6 +145,16 @@ func (l *Link) RemoveOutlets(ctx context.Context, outlets ...outlet.Outlet) erro
 		}
 		c.disclaim(nodes)
 	}
+	var orphans []any // outlets of dead letters that no lane needs any more
+	for _, b := range l.letterboxes(removed) {
+		if !slices.Contains(l.letterboxes(rest), b) {
+			orphans = append(orphans, b.out)
+		}
+	}
+	if c.running && !c.leave(orphans) {
+		err = errors.Join(err, l.takeDown(c.base, c.nodes, orphans))
+	}
+	c.disclaim(orphans)
 	return err
 }
 
@@ -190,6 +200,7 @@ func (l *Link) drop(ctx context.Context, ln *lane) error {
 	ln.empty()
 	dropped := ln.account.Pending + ln.account.Held
 	ln.account.Dropped += dropped
+	ln.account.Removed += dropped
 	ln.account.Pending, ln.account.Held = 0, 0
 	commit := false
 	if l.journal != nil {

@@ -53,36 +53,41 @@ type Report struct {
 // Account says what became of records. Every number only grows, but for those of
 // what is held, failed or pending at the moment. It balances:
 //
-//	Pulled + Produced = Filtered + Held + Failed + Abandoned + Handed
+//	Pulled + Produced = Filtered + Held + Failed + DeadLettered + Abandoned + Handed
 //
 // and so does each lane.
 type Account struct {
-	Pulled    int64 // returned by inlets
-	Produced  int64 // added by processors
-	Filtered  int64 // taken out by processors
-	Held      int64 // kept by processors
-	Failed    int64 // waiting before a stage that failed
-	Handed    int64 // handed over to every lane
-	Abandoned int64 // given up by Shutdown
-	Lost      int64 // of those abandoned: what no inlet will return again
+	Pulled       int64 // returned by inlets
+	Produced     int64 // added by processors
+	Filtered     int64 // taken out by processors
+	Held         int64 // kept by processors
+	Failed       int64 // waiting before a stage that failed
+	Handed       int64 // handed over to every lane
+	DeadLettered int64 // refused by a stage, and accepted by a dead-letter outlet
+	Abandoned    int64 // given up by Shutdown
+	Lost         int64 // of those abandoned: what no inlet will return again
 
 	Lanes []LaneAccount // one an outlet
 }
 
 // LaneAccount says what became of the records handed over to one lane:
 //
-//	Offered + Produced = Filtered + Held + Pending + Delivered + Dropped + Abandoned
+//	Offered + Produced = Filtered + Held + Pending + Delivered + DeadLettered + Dropped + Abandoned
 type LaneAccount struct {
-	Name      string
-	Offered   int64 // handed over to the lane
-	Produced  int64 // added by the lane's processors
-	Filtered  int64 // taken out by them
-	Held      int64 // kept by them
-	Pending   int64 // not accepted yet
-	Delivered int64 // accepted by the outlet
-	Dropped   int64 // given up because the outlet was removed
-	Abandoned int64 // given up by Shutdown
-	Lost      int64 // of those abandoned: what no inlet will return again
+	Name         string
+	Offered      int64 // handed over to the lane
+	Produced     int64 // added by the lane's processors
+	Filtered     int64 // taken out by them
+	Held         int64 // kept by them
+	Pending      int64 // not accepted yet
+	Delivered    int64 // accepted by the outlet
+	DeadLettered int64 // accepted by a dead-letter outlet
+	Dropped      int64 // given up, for one of the next three reasons
+	Removed      int64 // dropped because the outlet was removed
+	Overflowed   int64 // dropped because the lane was full, see OnFull
+	Refused      int64 // dropped because the outlet has refused them, see OnFail
+	Abandoned    int64 // given up by Shutdown
+	Lost         int64 // of those abandoned: what no inlet will return again
 }
 
 // Balance returns an error that is [ErrUnbalanced] if the account does not
@@ -91,15 +96,15 @@ func (a Account) Balance() error { return a.balance() }
 
 func (a *Account) balance() error {
 	var errs []error
-	if in, out := a.Pulled+a.Produced, a.Filtered+a.Held+a.Failed+a.Abandoned+a.Handed; in != out {
-		errs = append(errs, fmt.Errorf("%w: pulled %d + produced %d ≠ filtered %d + held %d + failed %d + abandoned %d + handed over %d",
-			ErrUnbalanced, a.Pulled, a.Produced, a.Filtered, a.Held, a.Failed, a.Abandoned, a.Handed))
+	if in, out := a.Pulled+a.Produced, a.Filtered+a.Held+a.Failed+a.DeadLettered+a.Abandoned+a.Handed; in != out {
+		errs = append(errs, fmt.Errorf("%w: pulled %d + produced %d ≠ filtered %d + held %d + failed %d + dead letters %d + abandoned %d + handed over %d",
+			ErrUnbalanced, a.Pulled, a.Produced, a.Filtered, a.Held, a.Failed, a.DeadLettered, a.Abandoned, a.Handed))
 	}
 	for i := range a.Lanes {
 		l := &a.Lanes[i]
-		if in, out := l.Offered+l.Produced, l.Filtered+l.Held+l.Pending+l.Delivered+l.Dropped+l.Abandoned; in != out {
-			errs = append(errs, fmt.Errorf("%w: lane %s: offered %d + produced %d ≠ filtered %d + held %d + pending %d + delivered %d + dropped %d + abandoned %d",
-				ErrUnbalanced, l.Name, l.Offered, l.Produced, l.Filtered, l.Held, l.Pending, l.Delivered, l.Dropped, l.Abandoned))
+		if in, out := l.Offered+l.Produced, l.Filtered+l.Held+l.Pending+l.Delivered+l.DeadLettered+l.Dropped+l.Abandoned; in != out {
+			errs = append(errs, fmt.Errorf("%w: lane %s: offered %d + produced %d ≠ filtered %d + held %d + pending %d + delivered %d + dead letters %d + dropped %d + abandoned %d",
+				ErrUnbalanced, l.Name, l.Offered, l.Produced, l.Filtered, l.Held, l.Pending, l.Delivered, l.DeadLettered, l.Dropped, l.Abandoned))
 		}
 	}
 	return errors.Join(errs...)
@@ -131,6 +136,7 @@ func (a *Account) add(b *Account, sign int64) {
 	a.Held += sign * b.Held
 	a.Failed += sign * b.Failed
 	a.Handed += sign * b.Handed
+	a.DeadLettered += sign * b.DeadLettered
 	a.Abandoned += sign * b.Abandoned
 	a.Lost += sign * b.Lost
 }
@@ -143,7 +149,11 @@ func (l *LaneAccount) add(b *LaneAccount, sign int64) {
 	l.Held += sign * b.Held
 	l.Pending += sign * b.Pending
 	l.Delivered += sign * b.Delivered
+	l.DeadLettered += sign * b.DeadLettered
 	l.Dropped += sign * b.Dropped
+	l.Removed += sign * b.Removed
+	l.Overflowed += sign * b.Overflowed
+	l.Refused += sign * b.Refused
 	l.Abandoned += sign * b.Abandoned
 	l.Lost += sign * b.Lost
 }
@@ -181,6 +191,7 @@ func (a Account) String() string {
 	add("held", true, func(l LaneAccount) int64 { return a.Held + l.Held })
 	add("pending", true, func(l LaneAccount) int64 { return l.Pending })
 	add("delivered", true, func(l LaneAccount) int64 { return l.Delivered })
+	add("dead letters", false, func(l LaneAccount) int64 { return a.DeadLettered + l.DeadLettered })
 	add("dropped", true, func(l LaneAccount) int64 { return l.Dropped })
 	add("abandoned", false, func(l LaneAccount) int64 { return a.Abandoned + l.Abandoned })
 	add("lost", false, func(l LaneAccount) int64 { return a.Lost + l.Lost })

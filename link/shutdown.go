@@ -331,7 +331,11 @@ func (l *Link) drain(p *patience, front bool) (hung []string) {
 		abandoned := ln.account.Pending + ln.account.Held
 		ln.account.Pending, ln.account.Held = 0, 0
 		ln.account.Abandoned += abandoned
-		ln.account.Lost += l.lost(abandoned, append(left, held...))
+		if ln.optional { // commits have not waited for it
+			ln.account.Lost += abandoned
+		} else {
+			ln.account.Lost += l.lost(abandoned, append(left, held...))
+		}
 		ln.dead = true
 		l.mu.Unlock()
 	}
@@ -389,7 +393,7 @@ func (t *Transfer) open() error {
 	var open []*Error
 	for _, err := range t.errs {
 		switch {
-		case err.settled:
+		case err.settled || err.Optional:
 		case err.handed != nil:
 			open = append(open, err.handed)
 		default:

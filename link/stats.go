@@ -36,14 +36,14 @@ func (l *Link) LaneStats() []LaneStats {
 	all := make([]LaneStats, 0, len(l.lanes))
 	for _, ln := range l.lanes {
 		all = append(all, LaneStats{
-			LaneAccount: ln.account, Working: ln.working, Parked: ln.trouble != nil && ln.trouble.parked, Oldest: ln.oldest(), Transfers: ln.ends,
+			LaneAccount: ln.account, Working: ln.working, Parked: ln.trouble != nil && ln.trouble.parked, Oldest: ln.eldest(), Transfers: ln.ends,
 		})
 	}
 	return all
 }
 
-// oldest returns when the transfer of the oldest pending record began. l.mu is held.
-func (ln *lane) oldest() (first time.Time) {
+// eldest returns when the transfer of the oldest pending record began. l.mu is held.
+func (ln *lane) eldest() (first time.Time) {
 	if ln.account.Pending == 0 {
 		return time.Time{}
 	}
@@ -53,11 +53,8 @@ func (ln *lane) oldest() (first time.Time) {
 		fifos = append(fifos, &ln.in.inbox)
 	}
 	for _, f := range fifos {
-		for i := f.first; i < len(f.entries); i++ {
-			if e := &f.entries[i]; len(e.records) > 0 {
-				first = earlier(first, e.transfer.began)
-				break
-			}
+		if at := f.filled(0); at >= 0 {
+			first = earlier(first, f.entries[at].transfer.began)
 		}
 	}
 	return first

@@ -168,6 +168,8 @@ func (t *Transfer) enter(due time.Time) bool {
 		return t.refuse(Interrupted, ErrStopped)
 	case l.journal.isFenced():
 		return t.refuse(Failed, ErrFenced)
+	case l.halted != nil:
+		return t.refuse(Failed, l.halted)
 	}
 	due, late := clampDue(t.reason, t.due, l.due)
 	if late && !now {
@@ -228,6 +230,7 @@ func (t *Transfer) retry() {
 		l.mu.Unlock()
 	case t.blocked:
 		l.commit(t.ctx, false) // it may be the store that blocks
+		l.makeRoom(t)
 		l.mu.Lock()
 		t.blocked = l.full()
 		l.mu.Unlock()
@@ -312,6 +315,7 @@ func (t *Transfer) process() {
 // through runs records, and the barrier after them, through the link's stages.
 func (t *Transfer) through(records []record.Record, b *barrier) {
 	l := t.link
+	l.chain.during(t)
 	out, passed := l.chain.run(t.ctx, records, b, t.fail)
 	t.barriers = append(t.barriers, passed...)
 	if l.chain != nil && l.chain.grouping != nil {
@@ -349,7 +353,7 @@ func (t *Transfer) hand() {
 	if l.pushEmpty && len(t.batches) == 0 && pulls {
 		t.batches = append(t.batches, nil)
 	}
-	l.distribute(t, pulls)
+	commit := l.distribute(t, pulls)
 	var others []*lane
 	for _, ln := range l.allLanes() {
 		if ln.in != nil {
@@ -363,7 +367,7 @@ func (t *Transfer) hand() {
 			}
 			continue
 		}
-		if t.inline == nil {
+		if t.inline == nil && !ln.optional {
 			t.inline = ln
 		} else {
 			others = append(others, ln)
@@ -376,13 +380,16 @@ func (t *Transfer) hand() {
 	}
 	ready := t.inline == nil || l.ready()
 	reports := l.outbox != nil
-	if len(others) == 0 && !reports && !ready { // then no user code is called
+	if len(others) == 0 && !reports && !ready && !commit { // then no user code is called
 		t.locked = true
 		return
 	}
 	l.mu.Unlock()
 	for _, ln := range others {
 		ln.start()
+	}
+	if commit {
+		l.commit(t.ctx, false)
 	}
 	if reports {
 		l.deliver()
@@ -394,13 +401,14 @@ func (t *Transfer) hand() {
 
 // distribute gives the batches of t to every lane, and with the last one the newest
 // barrier: it stands for those before it, since the lanes see them at the same
-// place. l.mu is held.
-func (l *Link) distribute(t *Transfer, pulls bool) {
+// place. It reports whether there is something to commit: no lane is required. l.mu is
+// held.
+func (l *Link) distribute(t *Transfer, pulls bool) (commit bool) {
 	var b *barrier
 	if n := len(t.barriers); n > 0 {
 		b = t.barriers[n-1]
 		b.handed = true
-		b.left = len(l.lanes)
+		b.left = l.required()
 		if n > 1 {
 			l.journal.order = slices.DeleteFunc(l.journal.order, func(o *barrier) bool { return slices.Contains(t.barriers[:n-1], o) })
 		}
@@ -411,19 +419,20 @@ func (l *Link) distribute(t *Transfer, pulls bool) {
 	for _, ln := range l.lanes {
 		for i, batch := range t.batches {
 			e := entry{records: batch, transfer: t}
-			if i == len(t.batches)-1 {
+			if i == len(t.batches)-1 && !ln.optional {
 				e.end, e.barrier = pulls || b != nil, b
 			}
 			ln.add(e)
 		}
 		switch {
 		case len(t.batches) > 0:
-		case b != nil:
+		case b != nil && !ln.optional:
 			ln.add(entry{end: true, barrier: b})
 		case ln.in != nil && ln.in.inbox.len() == 0:
 			ln.add(entry{}) // holders may want to release
 		}
 	}
+	return b != nil && b.left == 0 && l.passed(b)
 }
 
 // serve works the first lane that was found idle.
@@ -511,6 +520,9 @@ func (t *Transfer) calling() (names []string) {
 	}
 	if name := t.link.chain.calling(); name != "" {
 		names = append(names, name)
+	}
+	if b := t.link.letters; b != nil && b.calls.Load() {
+		names = append(names, b.name)
 	}
 	return names
 }

@@ -55,6 +55,9 @@ func (ln *lane) interrupt() bool {
 	return true
 }
 
+// pauseOf returns the pause that err asks for.
+func pauseOf(err error) time.Duration { return min(longestPause(err), maxPause) }
+
 // longestPause returns the longest pause that err, or anything it wraps, asks for.
 func longestPause(err error) (d time.Duration) {
 	switch e := err.(type) {

@@ -18,7 +18,7 @@ func (m *mistakes) limit(field string, d DeadLetterLimit) {
 	}
 }
 
-// window counts the dead letters among the last records.
+// window counts the dead letters among the last records. A nil window has no bound.
 type window struct {
 	of       int64
 	seen     int64   // records
@@ -26,23 +26,28 @@ type window struct {
 	count    int64   // dead letters
 }
 
-func newWindow(d DeadLetterLimit) window {
+func newWindow(d DeadLetterLimit) *window {
 	if d.Of == 0 {
-		return window{}
+		return nil
 	}
-	return window{of: int64(d.Of), failures: make([]int64, d.Max+1)}
+	return &window{of: int64(d.Of), failures: make([]int64, d.Max+1)}
 }
 
 // pass counts n records that are delivered.
-func (w *window) pass(n int64) { w.seen += n }
+func (w *window) pass(n int64) {
+	if w != nil {
+		w.seen += n
+	}
+}
 
 // fail counts n dead letters.
 func (w *window) fail(n int) {
 	for range n {
-		w.seen++
-		if len(w.failures) > 0 {
-			w.failures[w.count%int64(len(w.failures))] = w.seen
+		if w == nil {
+			return
 		}
+		w.seen++
+		w.failures[w.count%int64(len(w.failures))] = w.seen
 		w.count++
 	}
 }
@@ -50,8 +55,7 @@ func (w *window) fail(n int) {
 // room returns how many of n dead letters may be written: up to the one that is too
 // many.
 func (w *window) room(n int) int {
-	size := int64(len(w.failures))
-	if size == 0 {
+	if w == nil {
 		return n
 	}
 	for i := range n { // with i more, would the next one be allowed still?
@@ -63,7 +67,7 @@ func (w *window) room(n int) int {
 }
 
 // exceeded reports whether there are too many.
-func (w *window) exceeded() bool { return len(w.failures) > 0 && w.over(0) }
+func (w *window) exceeded() bool { return w != nil && w.over(0) }
 
 // over reports whether there are too many when i more have been written.
 func (w *window) over(i int64) bool {

@@ -39,7 +39,8 @@ type Options struct {
 	// OnError, if not nil, is called for every failure that the link's OnError has
 	// not settled, one call at a time per link. It decides whether to go on, never
 	// what becomes of records: with nil the failure is settled, any other error
-	// stops the planner and is returned by Run. A link that was fenced transfers
+	// stops the planner and is returned by Run, unless the failure is one of an
+	// optional lane. A link that was fenced or has too many dead letters transfers
 	// no more in either case. If nil, failures that are not [link.Error.Fatal]
 	// are logged, and others stop the planner.
 	OnError func(ctx context.Context, err *link.Error) error

@@ -22,7 +22,11 @@ func (e *entry) Failed(ctx context.Context, l *link.Link, failure *link.Error) (
 			p.logFailure(ctx, slog.LevelError, "a failure stops the planner", failure)
 			p.fail(failure)
 		default:
-			p.logFailure(ctx, slog.LevelWarn, "failed; the records are kept and offered again", failure)
+			msg := "failed; the records are kept and offered again"
+			if !failure.Kept {
+				msg = "failed; the records are dead letters or dropped"
+			}
+			p.logFailure(ctx, slog.LevelWarn, msg, failure)
 		}
 		return failure
 	}
@@ -38,12 +42,12 @@ func (e *entry) Failed(ctx context.Context, l *link.Link, failure *link.Error) (
 	}()
 	verdict := p.opts.OnError(ctx, failure)
 	returned = true
-	if errors.Is(failure, link.ErrFenced) {
+	if errors.Is(failure, link.ErrFenced) || errors.Is(failure, link.ErrTooManyDeadLetters) {
 		p.mu.Lock()
 		e.fenced = true
 		p.mu.Unlock()
 	}
-	if verdict != nil && !e.keepsFailure(verdict) {
+	if verdict != nil && !failure.Optional && !e.keepsFailure(verdict) {
 		p.fail(verdict)
 	}
 	return verdict

@@ -1,0 +1,120 @@
+package link
+
+import (
+	"context"
+	"fmt"
+)
+
+// surplus returns how many records have to leave the lane before another pull. l.mu is
+// held.
+func (ln *lane) surplus() int {
+	if ln.limit < 0 {
+		return 0
+	}
+	return int(ln.account.Pending) - ln.limit + 1
+}
+
+// dropOldest drops as many of the oldest records as there are too many, but for those
+// that somebody works on. l.mu is held.
+func (ln *lane) dropOldest() {
+	for n := ln.surplus(); n > 0; n = ln.surplus() {
+		from, i := ln.oldest(true)
+		if from == nil {
+			return
+		}
+		e := &from.entries[i]
+		n = min(n, len(e.records))
+		e.records = e.records[n:]
+		ln.account.Dropped += int64(n)
+		ln.account.Overflowed += int64(n)
+		ln.done(n)
+		if len(e.records) == 0 && !e.end {
+			if from == &ln.queue {
+				e.transfer.uses--
+			}
+			from.remove(i)
+		}
+	}
+}
+
+// oldest returns the queue, or perhaps the inbox, and the place in it of the oldest
+// records that nobody works on, or nil. l.mu is held.
+func (ln *lane) oldest(inbox bool) (from *fifo, at int) {
+	skip := 0
+	if ln.burying || ln.calling && (ln.in == nil || !ln.in.inside) {
+		skip = 1 // the head of the queue is being offered
+	}
+	if at := ln.queue.filled(skip); at >= 0 {
+		return &ln.queue, at
+	}
+	if inbox && ln.in != nil {
+		if at := ln.in.inbox.filled(0); at >= 0 {
+			return &ln.in.inbox, at
+		}
+	}
+	return nil, 0
+}
+
+// makeRoom makes dead letters of the oldest records of lanes that do so when they are
+// full, as far as the outlets of letters accept them.
+func (l *Link) makeRoom(t *Transfer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, ln := range l.lanes {
+		for ln.policy.onFull == DeadLetterOldest && ln.surplus() > 0 && l.halted == nil && !t.dead {
+			if !ln.buryOldest(t.ctx) {
+				break
+			}
+		}
+	}
+}
+
+// buryOldest makes dead letters of some of the oldest records, and reports whether all of
+// these were accepted. l.mu is held, but not meanwhile.
+func (ln *lane) buryOldest(ctx context.Context) bool {
+	l := ln.link
+	from, at := ln.oldest(false)
+	if from == nil {
+		return false
+	}
+	e := &from.entries[at]
+	records := e.records[:min(ln.surplus(), len(e.records))]
+	e.leaving = true // so that the lane does not offer it meanwhile
+	t, w, box := e.transfer, ln.window, ln.policy.box
+	d := DeadLetter{Lane: ln.account.Name, Stage: OpPush, Attempts: int(e.offers)}
+	full := fmt.Errorf("the lane is full: %d records are pending", ln.account.Pending)
+	l.mu.Unlock()
+	d.Node = nameOf(ln.out)
+	refused, _ := refusals(records, full)
+	written, err := box.bury(ctx, ln.timeout, w, d, t, refused, func(int) bool { return true })
+	l.mu.Lock()
+	if ln.dead {
+		return false
+	}
+	e = ln.leaving()
+	e.leaving = false
+	left := e.records[:0:0]
+	for i, r := range e.records {
+		if !written[i] {
+			left = append(left, r)
+		}
+	}
+	e.records = left
+	ln.account.DeadLettered += int64(len(written))
+	ln.done(len(written))
+	failures := l.lettersFailed(box, len(records)-len(written), w, err)
+	for _, failure := range failures {
+		failure.Number, failure.Optional = t.number, ln.optional && failure.Kept
+		l.failUnlocked(failure)
+	}
+	return len(written) == len(records)
+}
+
+// leaving returns the entry whose records are being made dead letters. l.mu is held.
+func (ln *lane) leaving() *entry {
+	for i := ln.queue.first; ; i++ {
+		if e := &ln.queue.entries[i]; e.leaving {
+			return e
+		}
+	}
+}
