@@ -384,15 +384,17 @@ func (l *Link) allLanes() []*lane {
 	return append(slices.Clip(l.lanes), l.left.draining...)
 }
 
-// full reports whether too much is undelivered for another pull. Lanes that drop what
-// is too much do so. l.mu is held.
-func (l *Link) full() bool {
+// full reports whether too much is undelivered for another pull. If there is to be one,
+// lanes that drop what is too much do so. l.mu is held.
+func (l *Link) full(pulls bool) bool {
 	most := 0
 	for _, ln := range l.lanes {
 		switch {
 		case ln.surplus() <= 0:
 		case ln.policy.onFull == DropOldest:
-			ln.dropOldest()
+			if pulls {
+				ln.dropOldest()
+			}
 		default:
 			return true
 		}

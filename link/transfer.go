@@ -180,7 +180,7 @@ func (t *Transfer) enter(due time.Time) bool {
 	l.front = t
 	t.ctx = l.ctx
 	t.sources = l.inlets
-	t.blocked = l.full()
+	t.blocked = l.full(t.reason != record.Flush)
 	return true
 }
 
@@ -230,9 +230,11 @@ func (t *Transfer) retry() {
 		l.mu.Unlock()
 	case t.blocked:
 		l.commit(t.ctx, false) // it may be the store that blocks
-		l.makeRoom(t)
+		if t.reason != record.Flush {
+			l.makeRoom(t)
+		}
 		l.mu.Lock()
-		t.blocked = l.full()
+		t.blocked = l.full(t.reason != record.Flush)
 		l.mu.Unlock()
 	}
 	if t.blocked || !(l.chain.stuck() || t.reason == record.Flush) {
