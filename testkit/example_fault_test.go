@@ -50,14 +50,18 @@ func ExampleFaultyInlet() {
 	// ran pulled 2 filtered 0 held 0 pending 0 delivered 2 dropped 0 balanced
 }
 
-// An outlet that rejects the second of three records, at first.
+// An outlet that rejects the second of three records, at first, and is not tried again
+// within the transfer.
 func ExampleFaultyOutlet() {
 	sink := new(testkit.Sink)
 	out := &testkit.FaultyOutlet{
 		Outlet: sink,
 		OnPush: testkit.Flaky(1, testkit.Reject(errors.New("locked"), 1)),
 	}
-	twice(link.Config{Inlets: []inlet.Inlet{inlet.Values("a", "b", "c")}, Outlets: []outlet.Outlet{out}})
+	twice(link.Config{
+		Inlets: []inlet.Inlet{inlet.Values("a", "b", "c")},
+		Lanes:  []link.Lane{{Outlet: out, Retry: link.Retry{Tries: 1}}},
+	})
 	fmt.Println(sink.Payloads(), out.Starts(), out.Calls(), out.Shutdowns())
 	// Output:
 	// failed pulled 3 filtered 0 held 0 pending 1 delivered 2 dropped 0 balanced

@@ -22,8 +22,8 @@ func TestRun(t *testing.T) {
 		assert.Equal(t, "Bangkok", r.URL.Query().Get("q"))
 		assert.Equal(t, "the-secret-key", r.URL.Query().Get("appid"))
 		switch calls.Add(1) {
-		case 2: // a service that is away for a moment does not end the program
-			w.WriteHeader(http.StatusBadGateway)
+		case 2: // a failure of one pull does not end the program
+			w.WriteHeader(http.StatusNotFound)
 		case 4:
 			stop()
 			fallthrough
