@@ -16,6 +16,7 @@
 //   - [Positioner] with [Seeker]: it goes on after a restart where delivery
 //     ended. It needs a name, unique in its link, and belongs to one link.
 //   - [Positioner] with [Committer]: a broker keeps the position.
+//   - [PositionTyper]: it says what its positions are.
 //
 // [Since] makes a resumable inlet of a function. Use
 // [github.com/databay-go/databay/testkit.TestInlet] to check an implementation.

@@ -58,6 +58,13 @@ type Positioner interface {
 	Position() []byte
 }
 
+// PositionTyper is a [Positioner] that says what its positions are, in a word that
+// stays the same over versions of the program. Without it that is its Go type. A link
+// refuses to start an inlet with the stored position of another type.
+type PositionTyper interface {
+	PositionType() string
+}
+
 // Seeker is a [Positioner] that can be set to a position. Seek is called after
 // Start and before the first Pull, with the position that was committed last or,
 // if there is none, with nil: the beginning. The next Pull returns what comes

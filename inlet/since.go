@@ -85,6 +85,9 @@ func (s *since[C, T]) Seek(_ context.Context, position []byte) error {
 
 func (s *since[C, T]) Position() []byte { return s.position }
 
+// PositionType names the type of the cursor alone: that of the values may change.
+func (s *since[C, T]) PositionType() string { return "Since of " + typeName[C]() }
+
 // decode returns the cursor that a position says. Nil is the zero one.
 func decode[C any](position []byte) (cursor C, err error) {
 	if position != nil {

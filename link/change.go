@@ -138,7 +138,7 @@ func (c *change) rewind(added []*source) error {
 		l.mu.Unlock()
 	}
 	for _, s := range added {
-		if err := s.rewind(c.ctx, l, j.points[s.name()]); err != nil {
+		if err := j.rewind(c.ctx, l, s); err != nil {
 			return &Error{Op: OpSeek, Link: l.name, Node: s.name(), Number: -1, Err: err}
 		}
 	}

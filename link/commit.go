@@ -11,11 +11,15 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/databay-go/databay/record"
 	"github.com/databay-go/databay/state"
 )
+
+// keyPrefix and the name of a link are its key in the store.
+const keyPrefix = "link/"
 
 // barrier is the end of the pulls of one transfer. It follows their records
 // through processors and lanes, passes none that is failed, held or pending, and
@@ -56,6 +60,7 @@ type journal struct {
 	store  state.Store
 	key    string
 	writer string
+	head   string // how every value of this writer begins, up to the number
 
 	// Guarded by Link.mu.
 	order     []*barrier // not committed, oldest first
@@ -70,13 +75,27 @@ type journal struct {
 	rev       int64
 	value     []byte           // as committed
 	points    map[string]point // as committed
+	kinds     map[string]kind  // what the positions are, of inlets that have one
 	delivered int64            // records delivered when it was committed
 	told      map[string][]byte
 	offered   bool // an outlet was given a value since: it may be the committed one
 }
 
+// kind is what the positions of an inlet are.
+type kind struct {
+	name string
+	json string // the same, quoted
+}
+
+// quoted returns a string as JSON.
+func quoted(s string) string {
+	text, _ := json.Marshal(s) // of a string it cannot fail
+	return string(text)
+}
+
 // stored is the value of a link in its store.
 type stored struct {
+	Link   string                `json:"link"`
 	Writer string                `json:"writer"`
 	Number int64                 `json:"number"`
 	Due    time.Time             `json:"due"`
@@ -84,6 +103,7 @@ type stored struct {
 }
 
 type storedView struct {
+	Type     string    `json:"type,omitempty"`
 	Position []byte    `json:"position,omitempty"`
 	From     time.Time `json:"from,omitzero"`
 }
@@ -103,34 +123,70 @@ func (j *journal) load(ctx context.Context, delivered int64) (*journal, stored, 
 		if err != nil {
 			return nil, stored{}, fmt.Errorf("the value of %q is not one of a link: %w", j.key, err)
 		}
+		if s.Link != j.link() {
+			return nil, stored{}, fmt.Errorf("the value of %q is one of the link %q, want one of the link %q", j.key, s.Link, j.link())
+		}
 	}
 	j = &journal{store: j.store, key: j.key, writer: fmt.Sprintf("%016x", rand.Uint64()), rev: rev, value: value, delivered: delivered}
+	j.head = fmt.Sprintf(`{"link":%s,"writer":"%s","number":`, quoted(j.link()), j.writer)
 	j.points = make(map[string]point, len(s.Inlets))
 	for name, in := range s.Inlets {
 		j.points[name] = point{name, in.Position, in.From}
+		if in.Type != "" {
+			j.know(name, in.Type)
+		}
 	}
 	return j, s, nil
+}
+
+func (j *journal) link() string { return strings.TrimPrefix(j.key, keyPrefix) }
+
+// know notes what the positions of the named inlet are.
+func (j *journal) know(name, typ string) {
+	if j.kinds == nil {
+		j.kinds = make(map[string]kind)
+	}
+	j.kinds[name] = kind{typ, quoted(typ)}
+}
+
+// rewind sets the inlet to what is committed, unless that is the position of an inlet
+// of another type.
+func (j *journal) rewind(ctx context.Context, l *Link, s *source) error {
+	at := j.points[s.name()]
+	if s.at != nil {
+		var typ string
+		err := l.try(ctx, s.name(), func() error {
+			typ = s.positionType()
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if old := j.kinds[s.name()].name; old != "" && old != typ && at.position != nil {
+			return fmt.Errorf("%q holds for the inlet %q the position of a %s, want one of a %s", j.key, s.name(), old, typ)
+		}
+		j.know(s.name(), typ)
+	}
+	return s.rewind(ctx, l, at)
 }
 
 // encode returns the value that commits b. It is what encoding/json makes of a
 // stored, written by hand because every transfer needs one.
 func (j *journal) encode(b *barrier) []byte {
 	v := make([]byte, 0, max(128, len(j.value)+16))
-	v = append(v, `{"writer":"`...)
-	v = append(v, j.writer...)
-	v = append(v, `","number":`...)
+	v = append(v, j.head...)
 	v = strconv.AppendInt(v, b.number, 10)
 	v = append(v, `,"due":"`...)
 	v = b.due.AppendFormat(v, time.RFC3339Nano)
 	v = append(v, `","inlets":{`...)
 	first := true
 	for _, p := range b.points {
-		v = p.append(v, &first)
+		v = p.append(v, j.kinds[p.name], &first)
 	}
 	if len(j.points) > len(b.points) || !b.names(j.points) { // inlets that are not there at present
 		for _, name := range slices.Sorted(maps.Keys(j.points)) {
 			if !slices.ContainsFunc(b.points, func(p point) bool { return p.name == name }) {
-				v = j.points[name].append(v, &first)
+				v = j.points[name].append(v, j.kinds[name], &first)
 			}
 		}
 	}
@@ -147,25 +203,28 @@ func (b *barrier) names(points map[string]point) bool {
 	return n == len(points)
 }
 
-func (p point) append(v []byte, first *bool) []byte {
+func (p point) append(v []byte, k kind, first *bool) []byte {
 	if !*first {
 		v = append(v, ',')
 	}
 	*first = false
-	name, _ := json.Marshal(p.name) // of a string it cannot fail
-	v = append(append(v, name...), `:{`...)
+	v = append(append(v, quoted(p.name)...), `:{`...)
+	begin := len(v)
+	if k.name != "" {
+		v = append(append(append(v, `"type":`...), k.json...), ',')
+	}
 	if len(p.position) > 0 {
 		v = append(v, `"position":"`...)
 		v = base64.StdEncoding.AppendEncode(v, p.position)
-		v = append(v, '"')
-		if !p.from.IsZero() {
-			v = append(v, ',')
-		}
+		v = append(v, `",`...)
 	}
 	if !p.from.IsZero() {
 		v = append(v, `"from":"`...)
 		v = p.from.AppendFormat(v, time.RFC3339Nano)
-		v = append(v, '"')
+		v = append(v, `",`...)
+	}
+	if len(v) > begin {
+		v = v[:len(v)-1] // the last comma
 	}
 	return append(v, '}')
 }

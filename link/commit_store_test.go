@@ -1,6 +1,7 @@
 package link_test
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"testing"
@@ -220,4 +221,45 @@ func TestStartReadsTheStore(t *testing.T) {
 	require.NoError(t, l.Start(t.Context()), "a failed start leaves nothing behind")
 	_, err = shut(t, l)
 	require.NoError(t, err)
+}
+
+// A link does not go on from what another link, or an inlet of another type, has
+// stored. What is stored stays as it is.
+func TestStoredByAnother(t *testing.T) {
+	t.Parallel()
+	run := func(store state.Store, name string, in inlet.Inlet) error {
+		l, err := link.New(link.Config{Name: name, State: store, Inlets: inlets(in), Outlets: outlets(&taker{name: "out"})})
+		require.NoError(t, err)
+		_, err = l.Once(t.Context())
+		return err
+	}
+	byText := func() inlet.Inlet {
+		return inlet.Since("orders", func(context.Context, string) ([]int, string, error) { return []int{1}, "a", nil })
+	}
+	store := new(state.Memory)
+	require.NoError(t, run(store, "a", counting("orders", 2, 10)))
+	value, _, err := store.Get(t.Context(), "link/a")
+	require.NoError(t, err)
+
+	err = run(store, "a", byText())
+	require.ErrorContains(t, err, `"link/a" holds for the inlet "orders" the position of a Since of int, want one of a Since of string`)
+	err = run(store, "a", &tape{pump: pump{life: life{name: "orders"}}, values: values(1, 9), per: 2})
+	require.ErrorContains(t, err, `the position of a Since of int, want one of a *link_test.tape`)
+
+	_, err = store.Put(t.Context(), "link/b", value, 0)
+	require.NoError(t, err)
+	err = run(store, "b", counting("orders", 2, 10))
+	require.ErrorContains(t, err, `the value of "link/b" is one of the link "a", want one of the link "b"`)
+
+	left, _, err := store.Get(t.Context(), "link/a")
+	require.NoError(t, err)
+	assert.Equal(t, string(value), string(left))
+	require.NoError(t, run(store, "a", counting("orders", 3, 10)))
+
+	// Values of another type, and the same cursor.
+	other := inlet.Since("orders", func(_ context.Context, after int) ([]string, int, error) {
+		assert.Positive(t, after)
+		return nil, after, nil
+	})
+	require.NoError(t, run(store, "a", other))
 }

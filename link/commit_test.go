@@ -19,6 +19,7 @@ import (
 
 // storedValue is the documented shape of what a link stores.
 type storedValue struct {
+	Link   string                 `json:"link"`
 	Writer string                 `json:"writer"`
 	Number int64                  `json:"number"`
 	Due    time.Time              `json:"due"`
@@ -26,6 +27,7 @@ type storedValue struct {
 }
 
 type storedPoint struct {
+	Type     string    `json:"type"`
 	Position []byte    `json:"position"`
 	From     time.Time `json:"from"`
 }

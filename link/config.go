@@ -67,7 +67,9 @@ type Config struct {
 	// starts.
 	SkipImmediate bool
 
-	// State keeps what is committed. If nil, links with an inlet that has a
+	// State keeps what is committed, with the name of the link and the type of each
+	// position: what another link or an inlet of another type has stored is refused
+	// at the start. If nil, links with an inlet that has a
 	// position keep it in memory, for as long as the Link is used.
 	State state.Store
 

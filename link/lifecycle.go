@@ -143,7 +143,7 @@ func (l *Link) recall(ctx context.Context) error {
 	}
 	l.mu.Unlock()
 	for _, src := range l.inlets {
-		if err := src.rewind(ctx, l, read.journal.points[src.name()]); err != nil {
+		if err := read.journal.rewind(ctx, l, src); err != nil {
 			return &Error{Op: OpSeek, Link: l.name, Node: src.name(), Number: -1, Err: err}
 		}
 	}

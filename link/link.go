@@ -161,7 +161,7 @@ func bound[T int | time.Duration](v, def T) T {
 }
 
 func (l *Link) newJournal(store state.Store) *journal {
-	return &journal{store: store, key: "link/" + l.name}
+	return &journal{store: store, key: keyPrefix + l.name}
 }
 
 // remember gives the link a store of its own if it needs one and has none. l.mu is

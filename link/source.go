@@ -56,6 +56,14 @@ func (s *source) name() string { return s.origin.Inlet }
 // resumable reports whether the inlet will return again what was not committed.
 func (s *source) resumable() bool { return s.at != nil && (s.at.seek != nil || s.at.commit != nil) }
 
+// positionType says what the inlet's positions are.
+func (s *source) positionType() string {
+	if t, ok := inlet.As[inlet.PositionTyper](s.in); ok {
+		return t.PositionType()
+	}
+	return fmt.Sprintf("%T", s.at.pos)
+}
+
 // pull pulls and keeps the result, unless ctx has ended already.
 func (s *source) pull(ctx context.Context, u record.Update) {
 	s.state.Store(calling)
