@@ -48,6 +48,7 @@ func TestApacheKafka(t *testing.T) {
 		conforms(t, func(t *testing.T) site { return fresh(t, 2) })
 	})
 	t.Run("rebalances", func(t *testing.T) { rebalances(t, fresh(t, 6)) })
+	t.Run("instances", func(t *testing.T) { instances(t, fresh(t, 2)) })
 	t.Run("crashes", func(t *testing.T) { crashes(t, fresh(t, 2), 12) })
 	t.Run("lost", func(t *testing.T) { losses(t, fresh(t, 1)) })
 	t.Run("passwords", func(t *testing.T) {

@@ -92,10 +92,11 @@ func (in *Inlet) Start(ctx context.Context) error {
 		return errors.New("kafkainlet: already started")
 	}
 	m, err := in.join()
-	if err == nil {
-		in.member.Store(m)
+	if err != nil {
+		return err
 	}
-	return err
+	in.member.Store(m)
+	return nil
 }
 
 // Shutdown leaves the group, so that others take over at once. What was pulled and

@@ -2,10 +2,12 @@ package kafkainlet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/databay-go/databay/internal/kafkaclient"
@@ -31,6 +33,7 @@ type member struct {
 	parts   map[place]*part
 	read    []byte    // the position, or nil: it has changed
 	fetched []fetched // and not yet returned
+	fenced  error     // another one has taken the InstanceID
 }
 
 // place names a partition.
@@ -78,7 +81,7 @@ func (in *Inlet) join() (*member, error) {
 	m := &member{kafka: in.kafka, opts: in.opts, parts: make(map[place]*part)}
 	m.joined, m.accept = context.WithCancel(context.Background())
 	m.left, m.giveUp = context.WithCancel(context.Background())
-	client, err := in.kafka.Open(append(in.consumes(),
+	_, err := in.kafka.Open(append(in.consumes(),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.assigned(ps) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.revoked(ps) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.revoked(ps) }),
@@ -86,14 +89,30 @@ func (in *Inlet) join() (*member, error) {
 			m.resumes(offsets)
 			return offsets, nil
 		}),
+		kgo.WithHooks(m),
 	)...)
 	if err != nil {
 		m.accept()
 		m.giveUp()
-		return nil, err
 	}
-	m.client = client
-	return m, nil
+	return m, err
+}
+
+// OnNewClient is called by the client before anything else.
+func (m *member) OnNewClient(client *kgo.Client) { m.client = client }
+
+// OnGroupManageError is called by the client when the group has ended the membership,
+// before it joins again. One whose InstanceID was taken would take it back.
+func (m *member) OnGroupManageError(err error) {
+	if !errors.Is(err, kerr.FencedInstanceID) {
+		return
+	}
+	m.mu.Lock()
+	m.fenced = m.groupError("cannot be in the group", err)
+	m.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // it is not waited for
+	_ = m.client.LeaveGroupContext(ctx)
 }
 
 // leave ends the membership.

@@ -148,11 +148,11 @@ func (m *member) groupError(what string, err error) error {
 	return cause
 }
 
-// stuck returns the errors of partitions that cannot be read further.
+// stuck returns why nothing more comes, or nothing of a partition.
 func (m *member) stuck() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var errs []error
+	errs := []error{m.fenced}
 	for _, p := range m.parts {
 		errs = append(errs, p.stuck)
 	}

@@ -238,3 +238,41 @@ func TestTakenAwayUnread(t *testing.T) {
 		assert.NotEqual(t, taken, kafkainlet.Partition.Or(r, -1), r.ID())
 	}
 }
+
+// The second one with an InstanceID has the partitions, and the first fails for good. A
+// restart has them back at once, whatever was not committed.
+func TestInstanceID(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 2)
+	instances(t, at)
+}
+
+func instances(t *testing.T, at site) {
+	t.Helper()
+	c := client(t, at)
+	produce(t, c, 2, 0, 20)
+	opts := lively(kafkainlet.Options{InstanceID: "one", MaxRecords: 10})
+	first := started(t, at, "instances", opts)
+	pullN(t, first, 20)
+	require.NoError(t, first.Shutdown(t.Context()))
+	require.NoError(t, first.Start(t.Context()))
+	pullN(t, first, 20)
+
+	second := started(t, at, "instances", opts)
+	pullN(t, second, 20)
+	fenced := func() error {
+		_, err := first.Pull(t.Context(), record.Update{})
+		return err
+	}
+	require.Eventually(t, func() bool { return fenced() != nil }, 20*time.Second, time.Millisecond)
+	for range 3 {
+		require.ErrorContains(t, fenced(), "FENCED_INSTANCE_ID")
+		assert.True(t, record.IsPermanent(fenced()))
+	}
+	require.NoError(t, first.Commit(t.Context(), first.Position()))
+	assert.Empty(t, committed(t, c, "instances"), "it commits nothing")
+	produce(t, c, 2, 20, 22)
+	pullN(t, second, 2)
+	require.NoError(t, second.Commit(t.Context(), second.Position()), "it is not fenced in its turn")
+	assert.Equal(t, map[int32]int64{0: 11, 1: 11}, committed(t, c, "instances"))
+}
