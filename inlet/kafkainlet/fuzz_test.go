@@ -17,8 +17,9 @@ func FuzzCommit(f *testing.F) {
 	for _, seed := range []string{"", "{}", `{"orders":{"0":{"next":7,"epoch":1,"assigned":"f"}}}`, `{"orders":{"-1":{"next":-7}}}`, `{"orders":{"x":{}}}`, "[", "null", `{"a":null}`} {
 		f.Add([]byte(seed))
 	}
-	c, at := cluster(f, 1)
-	produce(f, client(f, at), 1, 0, 1)
+	_, at := cluster(f, 1)
+	c := client(f, at)
+	produce(f, c, 1, 0, 1)
 	in := started(f, at, "g", lively(kafkainlet.Options{}))
 	pullN(f, in, 1)
 	f.Fuzz(func(t *testing.T, position []byte) {
@@ -27,9 +28,6 @@ func FuzzCommit(f *testing.F) {
 			require.Error(t, err)
 		}
 		assert.False(t, errors.Is(err, kafkainlet.ErrFenced))
-	})
-	f.Cleanup(func() {
-		assert.Empty(f, committed(f, client(f, at), "g"))
-		c.Close()
+		assert.Empty(t, committed(t, c, "g"))
 	})
 }

@@ -45,7 +45,7 @@ func TestApacheKafka(t *testing.T) {
 		return newTopic(t, broker.Addr, fmt.Sprint("topic-", topics.Add(1)), partitions)
 	}
 	t.Run("conforms", func(t *testing.T) {
-		conforms(t, func(t *testing.T) site { return fresh(t, 2) })
+		conforms(t, func(t *testing.T) site { return fresh(t, 1) })
 	})
 	t.Run("rebalances", func(t *testing.T) { rebalances(t, fresh(t, 6)) })
 	t.Run("instances", func(t *testing.T) { instances(t, fresh(t, 2)) })

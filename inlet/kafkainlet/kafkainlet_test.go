@@ -161,7 +161,7 @@ func TestCommitHangs(t *testing.T) {
 		{"no answer to the commit within 1s, the Timeout", time.Second, func(t *testing.T, in *kafkainlet.Inlet, _ <-chan struct{}) error {
 			return in.Commit(t.Context(), in.Position())
 		}},
-		{"context canceled", -1, func(t *testing.T, in *kafkainlet.Inlet, asked <-chan struct{}) error {
+		{"client closed", -1, func(t *testing.T, in *kafkainlet.Inlet, asked <-chan struct{}) error {
 			commit := make(chan error)
 			go func() { commit <- in.Commit(t.Context(), in.Position()) }()
 			<-asked
@@ -421,4 +421,24 @@ func TestCorrupt(t *testing.T) {
 	assert.Positive(t, failures)
 	require.NoError(t, in.Commit(t.Context(), in.Position()))
 	assert.Equal(t, map[int32]int64{0: 1}, committed(t, client(t, at), "g"), "the corrupt one is not passed over")
+}
+
+// A shutdown ends with its context, also when the broker answers to nothing any more.
+func TestShutdownHung(t *testing.T) {
+	t.Parallel()
+	c, at := cluster(t, 1)
+	produce(t, client(t, at), 1, 0, 1)
+	in := kafkainlet.New(at.brokers, "g", []string{at.topic}, nil)
+	require.NoError(t, in.Start(t.Context()))
+	pullN(t, in, 1)
+	c.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		c.SleepControl(func() { <-t.Context().Done() })
+		return nil, nil, true
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	before := time.Now()
+	require.ErrorContains(t, in.Shutdown(ctx), "cannot leave the group, which has to find out by itself: context deadline exceeded")
+	assert.Less(t, time.Since(before), time.Second)
 }

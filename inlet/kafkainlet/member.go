@@ -24,10 +24,10 @@ type member struct {
 
 	joined context.Context // ends when the group has accepted the member
 	accept context.CancelFunc
+	left   context.Context // ends when requests have no time left
+	giveUp context.CancelFunc
 
-	committing sync.Mutex      // held by commit; partitions go when it is free
-	left       context.Context // ends when commits have no time left
-	giveUp     context.CancelFunc
+	committing sync.Mutex // held by commit; partitions go when it is free
 
 	mu      sync.Mutex
 	parts   map[place]*part
@@ -90,6 +90,7 @@ func (in *Inlet) join() (*member, error) {
 			return offsets, nil
 		}),
 		kgo.WithHooks(m),
+		kgo.WithContext(m.left),
 	)...)
 	if err != nil {
 		m.accept()
@@ -118,8 +119,11 @@ func (m *member) OnGroupManageError(err error) {
 // leave ends the membership.
 func (m *member) leave(ctx context.Context) error {
 	defer m.accept()
+	defer m.giveUp()
 	err := m.client.LeaveGroupContext(ctx)
-	m.giveUp()
+	if err != nil {
+		m.giveUp()
+	}
 	m.client.Close()
 	switch {
 	case err == nil:

@@ -66,7 +66,6 @@ func (m *member) commit(ctx context.Context, position []byte) error {
 	}
 	bounded, cancel := m.kafka.Bound(ctx)
 	defer cancel()
-	defer context.AfterFunc(m.left, cancel)()
 	var failed error
 	m.client.CommitOffsetsSync(bounded, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 		failed = err
@@ -80,7 +79,7 @@ func (m *member) commit(ctx context.Context, position []byte) error {
 		return nil
 	case ctx.Err() != nil:
 		return kafkaclient.Ended(ctx)
-	case bounded.Err() != nil && m.left.Err() == nil:
+	case bounded.Err() != nil:
 		return fmt.Errorf("kafkainlet: no answer to the commit within %v, the Timeout: %w", m.kafka.Timeout(), bounded.Err())
 	case slices.ContainsFunc(removed, func(err error) bool { return errors.Is(failed, err) }):
 		return m.groupError("commit", fmt.Errorf("%w: %w", ErrFenced, failed))

@@ -91,6 +91,9 @@ func passwords(t *testing.T, at site, password, refusal string) {
 		t.Run(mechanism, func(t *testing.T) {
 			t.Parallel()
 			for _, right := range []bool{true, false} {
+				if !right && mechanism != "" {
+					continue // the Timeout is waited for: once will do
+				}
 				opts := &kafkainlet.Options{User: "ada", Password: password, Mechanism: mechanism, Timeout: 10 * time.Second}
 				if !right {
 					opts.Password, opts.Timeout = "hunter22", time.Second

@@ -345,3 +345,19 @@ func TestAcks(t *testing.T) {
 	}
 	assert.Equal(t, "Acks(7)", kafkaoutlet.Acks(7).String())
 }
+
+// A shutdown does not wait for a broker that answers to nothing.
+func TestShutdownHung(t *testing.T) {
+	t.Parallel()
+	o := kafkaoutlet.New(hung(t, int16(kmsg.Produce)), topic, nil)
+	require.NoError(t, o.Start(t.Context()))
+	pushed := make(chan error)
+	go func() { pushed <- o.Push(t.Context(), records("a", "b"), record.Update{}) }() // it is given up, and goes on
+	time.Sleep(50 * time.Millisecond)
+	before := time.Now()
+	require.NoError(t, o.Shutdown(t.Context()))
+	err := <-pushed
+	assert.Less(t, time.Since(before), 3*time.Second)
+	require.ErrorContains(t, err, "the outlet was shut down")
+	assert.Len(t, record.AsPartial(err).Failed, 2)
+}

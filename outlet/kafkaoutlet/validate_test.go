@@ -79,6 +79,9 @@ func passwords(t *testing.T, brokers, topic, password, refusal string) {
 		t.Run(mechanism, func(t *testing.T) {
 			t.Parallel()
 			for _, right := range []bool{true, false} {
+				if !right && mechanism != "" {
+					continue // the Timeout is waited for: once will do
+				}
 				opts := &kafkaoutlet.Options{User: "ada", Password: password, Mechanism: mechanism}
 				if !right {
 					opts.Password, opts.Timeout = "hunter22", time.Second
