@@ -92,7 +92,7 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 		ln.pause(wait)
 		return false
 	}
-	return again || !failure.Kept && ln.trouble.until.IsZero()
+	return again || len(left) == 0
 }
 
 // accepted notes that the outlet has accepted n records. l.mu is held.

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/link"
@@ -24,6 +23,7 @@ type crashPipeline struct {
 	pushEmpty      bool
 	isolation      link.Isolation
 	stubborn       bool // nodes ignore their contexts
+	letters        bool // there is a dead-letter outlet
 }
 
 func (p *crashPipeline) String() string {
@@ -39,14 +39,14 @@ func (p *crashPipeline) String() string {
 		fmt.Fprintf(&b, " %s;", g.name)
 	}
 	for _, ln := range p.w.lanes {
-		fmt.Fprintf(&b, " %s(read-only %v, pending %d, order %d, %+v", ln.name, ln.readOnly, ln.pending, ln.order, ln.retry)
+		fmt.Fprintf(&b, " %s(read-only %v, pending %d, order %d, %+v, optional %v, on full %d, %+v", ln.name, ln.readOnly, ln.pending, ln.order, ln.retry, ln.optional, ln.onFull, ln.giveUp)
 		for _, s := range ln.stages {
 			fmt.Fprintf(&b, "; %s", s.name)
 		}
 		b.WriteString(");")
 	}
-	fmt.Fprintf(&b, " concurrency %d, uncommitted %d, push empty %v, isolation %d, stubborn %v, atomic %v",
-		p.concurrency, p.maxUncommitted, p.pushEmpty, p.isolation, p.stubborn, p.w.atomic)
+	fmt.Fprintf(&b, " concurrency %d, uncommitted %d, push empty %v, isolation %d, stubborn %v, atomic %v, letters %v",
+		p.concurrency, p.maxUncommitted, p.pushEmpty, p.isolation, p.stubborn, p.w.atomic, p.letters)
 	return b.String()
 }
 
@@ -67,6 +67,7 @@ func (w *crashWorld) draw() {
 	p.pushEmpty = chance(r, 10)
 	p.isolation = link.Isolation(some(30, 1, 2))
 	p.stubborn = chance(r, 30)
+	p.letters = chance(r, 45)
 	for i := range some(60, 1, 1, 2, 3) {
 		p.stages = append(p.stages, newCrashStage(r, fmt.Sprintf("stage%d", i), false))
 	}
@@ -79,6 +80,13 @@ func (w *crashWorld) draw() {
 	for i := range 1 + r.IntN(3) {
 		ln := &crashLane{w: w, index: i, name: fmt.Sprintf("lane%d", i), pending: some(30, -1, 2, 6, 15)}
 		ln.retry = newCrashRetry(r)
+		ln.optional = chance(r, 20)
+		if p.letters {
+			ln.giveUp.Offers = some(40, 1, 2, 4)
+			if chance(r, 30) {
+				ln.onFull = link.DeadLetterOldest
+			}
+		}
 		ln.readOnly = p.isolation == link.SharePayloads || chance(r, 50)
 		for k := range some(35, 1, 1, 2) {
 			ln.stages = append(ln.stages, newCrashStage(r, fmt.Sprintf("lane%d.%d", i, k), false))
@@ -91,7 +99,7 @@ func (w *crashWorld) draw() {
 		}
 		w.lanes = append(w.lanes, ln)
 	}
-	w.atomic = len(w.lanes) == 1 && chance(r, 25)
+	w.atomic = len(w.lanes) == 1 && !w.lanes[0].optional && chance(r, 25)
 	for i := range 1 + r.IntN(3) {
 		in := &crashInlet{w: w, kind: crashKind(r.IntN(int(crashKinds))), index: i, limit: 1 + r.IntN(8)}
 		in.name = fmt.Sprintf("%v%d", in.kind, i)
@@ -104,15 +112,6 @@ func (w *crashWorld) draw() {
 	w.stops = some(50, 1, 2)
 	w.ticks = 4 + r.IntN(16)
 	w.nextKill()
-}
-
-// newCrashRetry draws how a lane tries again.
-func newCrashRetry(r *rand.Rand) link.Retry {
-	retry := link.Retry{Tries: 1 + r.IntN(4), Backoff: time.Duration(r.IntN(1000)) * time.Millisecond}
-	if chance(r, 20) {
-		retry.Gap = time.Duration(r.IntN(3000)) * time.Millisecond
-	}
-	return retry
 }
 
 // nextKill draws the step of the next kill.
@@ -141,19 +140,25 @@ func (w *crashWorld) build() error {
 		OnError:  func(_ context.Context, err *link.Error) error { return w.judge(p, err) },
 		OnReport: func(_ context.Context, r link.Report) { w.report(p, r) },
 	}
+	if w.pipeline.letters {
+		c.DeadLetter = &crashLetters{p}
+	}
 	for _, in := range w.inlets {
 		c.Inlets = append(c.Inlets, inlet.Inlet(in.node(p)))
 	}
 	for _, s := range w.pipeline.stages {
-		c.Processors = append(c.Processors, s.build(p))
+		c.Processors = append(c.Processors, crashNamed{s.build(p), s.name})
 	}
 	for _, g := range w.pipeline.groupers {
 		c.Groupers = append(c.Groupers, g.build(p))
 	}
 	for _, ln := range w.lanes {
-		lane := link.Lane{Outlet: ln.node(p, store), Name: ln.name, Pending: ln.pending, Retry: ln.retry}
+		lane := link.Lane{
+			Outlet: ln.node(p, store), Name: ln.name, Pending: ln.pending, Retry: ln.retry, Optional: ln.optional,
+			OnFull: ln.onFull, GiveUp: ln.giveUp,
+		}
 		for _, s := range ln.stages {
-			lane.Processors = append(lane.Processors, s.build(p))
+			lane.Processors = append(lane.Processors, crashNamed{s.build(p), s.name})
 		}
 		ln.accepted = 0
 		c.Lanes = append(c.Lanes, lane)

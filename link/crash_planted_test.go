@@ -37,20 +37,28 @@ var plantedFaults = []planted{
 	plant("stuck records do not hold back the commit", "chain.go", "	if len(s.stuck) > 0 {\n		return out\n	}\n", "").
 		and("chain.go", "at := s.taken + int64(len(s.stuck))", "at := s.taken"),
 	plant("out-of-order commit", "commit.go", "		j.newest = j.order[0]\n", "		j.newest = j.order[len(j.order)-1]\n"),
-	plant("dropping what failed", "lane.go", "	rest, wrong := remainder(records, err)\n", "	rest, wrong := remainder(records, err)\n	rest = nil\n"),
+	plant("dropping what failed", "answer.go", "	refused, err := refusals(records, err)\n", "	refused, err := refusals(records, err)\n	refused = nil\n"),
 	plant("lost store answer taken for a fence", "commit.go", "		found, rev, getErr := ",
 		"		if err != nil {\n			return ErrFenced\n		}\n		found, rev, getErr := "),
 	plant("window not restored at start", "source.go", "	s.from, s.position = at.from, at.position\n", "	s.position = at.position\n"),
 
-	plant("remainder off by one", "chain.go", "rest = append(rest, records[i])", "rest = append(rest, records[max(i-1, 0)])"),
-	plant("barrier passes pending records of another lane", "transfer.go", "b.left = len(l.lanes)", "b.left = 1"),
+	plant("remainder off by one", "policy.go", "refusal{i, records[i], p.Failed[i]}", "refusal{i, records[max(i-1, 0)], p.Failed[i]}"),
+	plant("barrier passes pending records of another lane", "transfer.go", "b.left = l.required()", "b.left = min(l.required(), 1)"),
 	plant("commit before delivery", "transfer.go", "		b.handed = true\n", "		b.handed, b.settled = true, true\n"),
 	plant("window moves with a failed pull", "source.go", "	if err == nil {\n		s.from = due\n	}\n", "	s.from = due\n"),
 	plant("failed commit is forgotten", "commit.go", "			if j.newest == nil {\n				j.newest = b\n			}\n", ""),
 	plant("numbers begin again", "lifecycle.go", "read.stored.Number+1", "read.stored.Number"),
 	plant("filtered records miscounted", "chain.go", "		d.filtered += lost\n", "		d.filtered += max(lost-1, 0)\n"),
-	plant("outlets share a slice", "lane.go", "	if ln.copier != nil {\n", "	if false {\n"),
-	plant("newer records pass refused ones", "lane.go", "	e.records = rest\n", "	e.records = rest\n	if ln.queue.len() > 1 {\n		f := &ln.queue\n		f.entries[f.first], f.entries[f.first+1] = f.entries[f.first+1], f.entries[f.first]\n	}\n"),
+	plant("outlets share a slice", "offer.go", "	if ln.copier != nil {\n", "	if false {\n"),
+	plant("newer records pass refused ones", "answer.go", "	e.records = left\n", "	e.records = left\n	if ln.queue.len() > 1 {\n		f := &ln.queue\n		f.entries[f.first], f.entries[f.first+1] = f.entries[f.first+1], f.entries[f.first]\n	}\n"),
+
+	plant("queue off by one after a partial answer", "answer.go", "left = append(left, r.record)", "left = append(left, refused[max(i-1, 0)].record)"),
+	plant("a refused dead letter is forgotten", "answer.go", "			fates[i] = kept\n", ""),
+	plant("a refused dead letter of a stage is forgotten", "letterbox.go", "		left = append(left, r)\n", ""),
+	plant("barriers count dead letters of stages", "chain.go", "	s.vanish(dead)\n", "").
+		and("chain.go", "	s.taken += int64(took)\n", "	s.taken += int64(took + len(dead))\n"),
+	plant("a full lane forgets a refused dead letter", "room.go", "		if !written[i] {\n", "		if !written[i] && i >= len(records) {\n"),
+	plant("another try offers everything", "answer.go", "	e.records = left\n", "	if !again {\n		e.records = left\n	}\n"),
 }
 
 // The crash test finds every planted fault, and none where there is none. Each is

@@ -22,6 +22,9 @@ type crashLane struct {
 	readOnly bool
 	pending  int // bound of the lane
 	retry    link.Retry
+	optional bool
+	onFull   link.OnFull
+	giveUp   link.GiveUp
 
 	accepted int64 // records, in the life of the link
 
@@ -120,7 +123,11 @@ func (ln *crashLane) answer(r *rand.Rand, last bool, u record.Update) error {
 		return err
 	}
 	var failures record.Failures
+	forGood := chance(r, 50)
 	for i := range failed {
+		if forGood && chance(r, 50) {
+			failures.Add(i, record.Permanent(errPlanned))
+		}
 		failures.Add(i, errPlanned)
 	}
 	return failures.Err()
@@ -161,15 +168,7 @@ func (ln *crashLane) accept(failed map[int]bool, commit *record.Commit) error {
 		if result == nil {
 			continue
 		}
-		row := w.row(result.item)
-		result.count++
-		result.term = w.term
-		if result.count > 1 {
-			w.stats.duplicates++
-		}
-		if result.count > 1+row.again {
-			w.fail("%s: %+v is there %d times, allowed are %d", ln.name, result.item, result.count, 1+row.again)
-		}
+		w.arrive(ln, result, result.item)
 	}
 	ln.rest = rest
 	if commit != nil {
@@ -186,6 +185,16 @@ func (ln *crashLane) check(records []record.Record, u record.Update) {
 	}
 	if u.Commit != nil && !w.atomic {
 		w.fail("%s gets a commit", ln.name)
+	}
+	if w.ambiguous(records, ln.rest) {
+		ln.rest = records
+	}
+	if n := len(ln.rest); n > 0 && (ln.optional || ln.onFull != link.FullDefault) { // the oldest may have left
+		same := func(a, b record.Record) bool { return a.Payload == b.Payload && a.ID() == b.ID() }
+		other := u.Number != ln.update.Number || u.Attempt == 1
+		for len(ln.rest) > 0 && (other || len(records) == 0 || !same(records[0], ln.rest[0])) {
+			ln.rest = ln.rest[1:]
+		}
 	}
 	if n := len(ln.rest); n > 0 { // what was refused comes first, in order and alone
 		same := func(a, b record.Record) bool { return a.Payload == b.Payload && a.ID() == b.ID() }
@@ -218,6 +227,26 @@ func (ln *crashLane) check(records []record.Record, u record.Update) {
 		}
 		ln.newest[place] = result.item
 	}
+}
+
+// ambiguous reports whether a and b are the same but for their order, and some of them
+// were pulled twice: which of two has become a dead letter cannot be known.
+func (w *crashWorld) ambiguous(a, b []record.Record) bool {
+	count := make(map[string]int)
+	twice := false
+	for _, r := range a {
+		count[r.ID()]++
+		twice = twice || w.row(r.Payload.(crashItem)).pulls > 1
+	}
+	for _, r := range b {
+		count[r.ID()]--
+	}
+	for _, n := range count {
+		if n != 0 {
+			return false
+		}
+	}
+	return twice && w.pipeline.letters
 }
 
 func (i crashItem) before(o crashItem) bool {

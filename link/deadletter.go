@@ -19,7 +19,7 @@ import (
 //	stage      what has failed: "push", "process" or "group"
 //	node       name of the outlet, the processor or the groupers
 //	reasons    what the error says, then what each error that it wraps says
-//	attempts   how many times the node was given the record
+//	attempts   how many times the node was given the record; 0 if its lane was full
 //	number     number of the transfer
 //	due        its Due, RFC 3339
 //	reason     why it was made: "scheduled", "immediate", "forced" or "flush"

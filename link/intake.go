@@ -12,11 +12,12 @@ type intake struct {
 	chain *chain // of whoever works the lane
 
 	// Guarded by Link.mu.
-	inbox  fifo
-	inside bool      // records are being processed
-	last   *Transfer // that was handed over
-	state  chainState
-	since  time.Time // when the oldest record in the chain began to wait
+	inbox   fifo
+	inside  bool      // records are being processed
+	last    *Transfer // that was handed over
+	replays []replay  // that wait for a run
+	state   chainState
+	since   time.Time // when the oldest record in the chain began to wait
 }
 
 // chainState is what the last run of a chain left, for others to read.
@@ -29,7 +30,7 @@ func (c *chain) state() chainState { return chainState{c.stuck(), c.wake()} }
 
 // waiting reports whether the processors have something to do. l.mu is held.
 func (in *intake) waiting() bool {
-	return in != nil && (in.inbox.len() > 0 || in.state.stuck)
+	return in != nil && (in.inbox.len() > 0 || in.state.stuck || len(in.replays) > 0)
 }
 
 // settle notes the end of a run of the processors and returns what it has changed.
@@ -46,7 +47,7 @@ func (in *intake) settle() delta {
 
 // records counts the records that are not being processed. l.mu is held.
 func (in *intake) records() int64 {
-	n := in.inbox.records()
+	n := in.inbox.records() + int64(len(in.replays))
 	for _, s := range in.chain.stages {
 		n += int64(len(s.stuck))
 	}

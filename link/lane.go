@@ -88,9 +88,7 @@ func (ln *lane) take() bool {
 	if ln.working || ln.dead || ln.queue.len() == 0 && !ln.in.waiting() {
 		return false
 	}
-	if !ln.trouble.over(ln.link.phase) {
-		return false
-	}
+	ln.trouble.begin()
 	ln.working = true
 	return true
 }
@@ -143,6 +141,9 @@ func (ln *lane) step() bool {
 			ln.pop()
 			return true
 		}
+		if ln.trouble.waits(l.phase) {
+			return false
+		}
 		u := e.transfer.update()
 		u.Attempt = int(e.offers) + 1
 		if ln.atomic {
@@ -157,7 +158,7 @@ func (ln *lane) step() bool {
 	}
 	if in := ln.in; in.waiting() {
 		var e entry
-		if !in.state.stuck {
+		if !in.state.stuck && in.inbox.len() > 0 {
 			if e = in.inbox.pop(); e.end {
 				ln.ends--
 			}
@@ -167,6 +168,9 @@ func (ln *lane) step() bool {
 		t := e.transfer
 		if t == nil {
 			t = in.last
+		}
+		if t == nil { // there was none yet
+			t = in.replays[0].transfer
 		}
 		if in.since.IsZero() && len(e.records) > 0 {
 			in.since = t.began
@@ -197,6 +201,8 @@ func (ln *lane) pop() {
 func (ln *lane) process(e entry, t *Transfer) bool {
 	l := ln.link
 	ctx, flush := l.ctx, ln.flush
+	rejoin(ln.in.replays)
+	ln.in.replays = nil
 	l.mu.Unlock()
 	fail := func(err *Error) {
 		err.Number = t.number
@@ -330,6 +336,10 @@ func (ln *lane) empty() (left []record.Record) {
 	if ln.in != nil {
 		left = ln.in.inbox.empty(left)
 		ln.in.state = chainState{}
+		for _, p := range ln.in.replays {
+			left = append(left, p.records...)
+		}
+		ln.in.replays = nil
 	}
 	left = ln.queue.empty(left)
 	ln.ends = 0

@@ -57,6 +57,7 @@ type Link struct {
 	wake      time.Time // when the chain wants to be run
 	account   Account   // without lanes
 	transit   []record.Record
+	replays   []replay // that wait for a transfer
 	delivered int64
 	journal   *journal // nil: there is nothing to commit
 	halted    error    // why nothing is delivered any more; nil: it is
@@ -419,6 +420,7 @@ func (l *Link) settle() {
 	l.account.Held += d.held
 	l.account.Failed += d.stuck
 	l.account.DeadLettered += d.dead
+	l.delivered += d.dead // something was done with them
 	l.wake = l.chain.wake()
 }
 

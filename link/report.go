@@ -53,12 +53,13 @@ type Report struct {
 // Account says what became of records. Every number only grows, but for those of
 // what is held, failed or pending at the moment. It balances:
 //
-//	Pulled + Produced = Filtered + Held + Failed + DeadLettered + Abandoned + Handed
+//	Pulled + Produced + Replayed = Filtered + Held + Failed + DeadLettered + Abandoned + Handed
 //
 // and so does each lane.
 type Account struct {
 	Pulled       int64 // returned by inlets
 	Produced     int64 // added by processors
+	Replayed     int64 // put back before a stage by Replay
 	Filtered     int64 // taken out by processors
 	Held         int64 // kept by processors
 	Failed       int64 // waiting before a stage that failed
@@ -72,11 +73,12 @@ type Account struct {
 
 // LaneAccount says what became of the records handed over to one lane:
 //
-//	Offered + Produced = Filtered + Held + Pending + Delivered + DeadLettered + Dropped + Abandoned
+//	Offered + Produced + Replayed = Filtered + Held + Pending + Delivered + DeadLettered + Dropped + Abandoned
 type LaneAccount struct {
 	Name         string
 	Offered      int64 // handed over to the lane
 	Produced     int64 // added by the lane's processors
+	Replayed     int64 // put back by Replay
 	Filtered     int64 // taken out by them
 	Held         int64 // kept by them
 	Pending      int64 // not accepted yet
@@ -96,15 +98,15 @@ func (a Account) Balance() error { return a.balance() }
 
 func (a *Account) balance() error {
 	var errs []error
-	if in, out := a.Pulled+a.Produced, a.Filtered+a.Held+a.Failed+a.DeadLettered+a.Abandoned+a.Handed; in != out {
-		errs = append(errs, fmt.Errorf("%w: pulled %d + produced %d ≠ filtered %d + held %d + failed %d + dead letters %d + abandoned %d + handed over %d",
-			ErrUnbalanced, a.Pulled, a.Produced, a.Filtered, a.Held, a.Failed, a.DeadLettered, a.Abandoned, a.Handed))
+	if in, out := a.Pulled+a.Produced+a.Replayed, a.Filtered+a.Held+a.Failed+a.DeadLettered+a.Abandoned+a.Handed; in != out {
+		errs = append(errs, fmt.Errorf("%w: pulled %d + produced %d + replayed %d ≠ filtered %d + held %d + failed %d + dead letters %d + abandoned %d + handed over %d",
+			ErrUnbalanced, a.Pulled, a.Produced, a.Replayed, a.Filtered, a.Held, a.Failed, a.DeadLettered, a.Abandoned, a.Handed))
 	}
 	for i := range a.Lanes {
 		l := &a.Lanes[i]
-		if in, out := l.Offered+l.Produced, l.Filtered+l.Held+l.Pending+l.Delivered+l.DeadLettered+l.Dropped+l.Abandoned; in != out {
-			errs = append(errs, fmt.Errorf("%w: lane %s: offered %d + produced %d ≠ filtered %d + held %d + pending %d + delivered %d + dead letters %d + dropped %d + abandoned %d",
-				ErrUnbalanced, l.Name, l.Offered, l.Produced, l.Filtered, l.Held, l.Pending, l.Delivered, l.DeadLettered, l.Dropped, l.Abandoned))
+		if in, out := l.Offered+l.Produced+l.Replayed, l.Filtered+l.Held+l.Pending+l.Delivered+l.DeadLettered+l.Dropped+l.Abandoned; in != out {
+			errs = append(errs, fmt.Errorf("%w: lane %s: offered %d + produced %d + replayed %d ≠ filtered %d + held %d + pending %d + delivered %d + dead letters %d + dropped %d + abandoned %d",
+				ErrUnbalanced, l.Name, l.Offered, l.Produced, l.Replayed, l.Filtered, l.Held, l.Pending, l.Delivered, l.DeadLettered, l.Dropped, l.Abandoned))
 		}
 	}
 	return errors.Join(errs...)
@@ -132,6 +134,7 @@ next:
 func (a *Account) add(b *Account, sign int64) {
 	a.Pulled += sign * b.Pulled
 	a.Produced += sign * b.Produced
+	a.Replayed += sign * b.Replayed
 	a.Filtered += sign * b.Filtered
 	a.Held += sign * b.Held
 	a.Failed += sign * b.Failed
@@ -145,6 +148,7 @@ func (a *Account) add(b *Account, sign int64) {
 func (l *LaneAccount) add(b *LaneAccount, sign int64) {
 	l.Offered += sign * b.Offered
 	l.Produced += sign * b.Produced
+	l.Replayed += sign * b.Replayed
 	l.Filtered += sign * b.Filtered
 	l.Held += sign * b.Held
 	l.Pending += sign * b.Pending
@@ -186,6 +190,7 @@ func (a Account) String() string {
 		}
 	}
 	add("produced", false, func(l LaneAccount) int64 { return a.Produced + l.Produced })
+	add("replayed", false, func(l LaneAccount) int64 { return a.Replayed + l.Replayed })
 	add("filtered", true, func(l LaneAccount) int64 { return a.Filtered + l.Filtered })
 	add("failed", false, func(LaneAccount) int64 { return a.Failed })
 	add("held", true, func(l LaneAccount) int64 { return a.Held + l.Held })

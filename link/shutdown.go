@@ -310,6 +310,10 @@ func (l *Link) drain(p *patience, front bool) (hung []string) {
 	l.mu.Lock()
 	a := &l.account
 	left := append(slices.Clip(l.transit), held...)
+	for _, p := range l.replays {
+		left = append(left, p.records...)
+	}
+	l.replays = nil
 	abandoned := int64(len(l.transit)) + a.Held + a.Failed
 	l.transit = nil
 	a.Held, a.Failed = 0, 0
@@ -376,7 +380,7 @@ func (l *Link) empty(p *patience, c *chain, hung *[]string) []record.Record {
 // are those that are known. l.mu is held.
 func (l *Link) lost(n int64, left []record.Record) (lost int64) {
 	all := !slices.ContainsFunc(l.inlets, func(s *source) bool { return !s.resumable() })
-	if all {
+	if all && l.account.Replayed == 0 && !slices.ContainsFunc(l.lanes, func(ln *lane) bool { return ln.account.Replayed > 0 }) {
 		return 0
 	}
 	for _, r := range left {

@@ -181,6 +181,8 @@ func (t *Transfer) enter(due time.Time) bool {
 	t.ctx = l.ctx
 	t.sources = l.inlets
 	t.blocked = l.full(t.reason != record.Flush)
+	rejoin(l.replays)
+	l.replays = nil
 	return true
 }
 

@@ -15,16 +15,23 @@ type trouble struct {
 	timer  *time.Timer // of a pause between two tries; nil: there is none
 }
 
-// over reports whether a transfer may offer again, and begins its tries.
-func (tr *trouble) over(phase phase) bool {
-	if tr == nil {
-		return true
+// begin begins the tries of a transfer.
+func (tr *trouble) begin() {
+	if tr != nil {
+		tr.tries = tries{}
 	}
-	if !tr.until.IsZero() && phase == started && time.Now().Before(tr.until) {
+}
+
+// waits reports whether nothing is to be offered yet.
+func (tr *trouble) waits(phase phase) bool {
+	if tr == nil || tr.until.IsZero() {
 		return false
 	}
-	tr.until, tr.tries = time.Time{}, tries{}
-	return true
+	if phase == started && time.Now().Before(tr.until) {
+		return true
+	}
+	tr.until = time.Time{}
+	return false
 }
 
 // pauses reports whether the lane pauses between two tries. l.mu is held.

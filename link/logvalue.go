@@ -1,0 +1,89 @@
+package link
+
+import (
+	"log/slog"
+	"time"
+)
+
+// LogValue returns what the report says as a group: link, number, due, reason, outcome,
+// took, err if there is one, and the attributes of the account.
+func (r Report) LogValue() slog.Value {
+	attrs := []slog.Attr{
+		slog.String("link", r.Link),
+		slog.Int64("number", r.Number),
+		slog.Time("due", r.Due),
+		slog.String("reason", r.Reason.String()),
+		slog.String("outcome", r.Outcome.String()),
+		slog.Duration("took", r.Took),
+	}
+	if r.Err != nil {
+		attrs = append(attrs, slog.String("err", r.Err.Error()))
+	}
+	return slog.GroupValue(append(attrs, r.Account.attrs()...)...)
+}
+
+// LogValue returns the counters that are not 0 as a group, with one for every lane,
+// "lane.NAME". "again" is how many of what is abandoned inlets will return again.
+func (a Account) LogValue() slog.Value { return slog.GroupValue(a.attrs()...) }
+
+func (a *Account) attrs() []slog.Attr {
+	attrs := counters{}.
+		add("pulled", a.Pulled).add("produced", a.Produced).add("replayed", a.Replayed).add("filtered", a.Filtered).
+		add("held", a.Held).add("failed", a.Failed).add("deadLettered", a.DeadLettered).add("handed", a.Handed).
+		add("abandoned", a.Abandoned).add("again", a.Again()).add("lost", a.Lost)
+	for i := range a.Lanes {
+		attrs = append(attrs, slog.Any("lane."+a.Lanes[i].Name, a.Lanes[i]))
+	}
+	return attrs
+}
+
+// LogValue returns the counters that are not 0 as a group.
+func (l LaneAccount) LogValue() slog.Value {
+	return slog.GroupValue(counters{}.
+		add("offered", l.Offered).add("produced", l.Produced).add("replayed", l.Replayed).add("filtered", l.Filtered).
+		add("held", l.Held).add("pending", l.Pending).add("delivered", l.Delivered).add("deadLettered", l.DeadLettered).
+		add("dropped", l.Dropped).add("removed", l.Removed).add("overflowed", l.Overflowed).add("refused", l.Refused).
+		add("abandoned", l.Abandoned).add("again", l.Again()).add("lost", l.Lost)...)
+}
+
+// LogValue returns the counters as those of a [LaneAccount], and age, parked and
+// working where they say something.
+func (s LaneStats) LogValue() slog.Value {
+	attrs := s.LaneAccount.LogValue().Group()
+	if !s.Oldest.IsZero() {
+		attrs = append(attrs, slog.Duration("age", time.Since(s.Oldest).Round(time.Millisecond)))
+	}
+	if s.Parked {
+		attrs = append(attrs, slog.Bool("parked", true))
+	}
+	if s.Working {
+		attrs = append(attrs, slog.Bool("working", true))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// LogValue returns link, op, node, number, the counters of records that are not 0, and
+// err as a group.
+func (e *Error) LogValue() slog.Value {
+	attrs := counters{
+		slog.String("link", e.Link), slog.String("op", string(e.Op)), slog.String("node", e.Node), slog.Int64("number", e.Number),
+	}.add("records", int64(e.Records)).add("deadLettered", int64(e.DeadLettered)).add("dropped", int64(e.Dropped))
+	return slog.GroupValue(append(attrs, slog.String("err", e.Err.Error()))...)
+}
+
+// counters are attributes.
+type counters []slog.Attr
+
+// add appends n unless it is 0.
+func (c counters) add(key string, n int64) counters {
+	if n == 0 {
+		return c
+	}
+	return append(c, slog.Int64(key, n))
+}
+
+// Again returns how many of the abandoned records inlets will return again.
+func (a Account) Again() int64 { return a.Abandoned - a.Lost }
+
+// Again returns how many of the abandoned records inlets will return again.
+func (l LaneAccount) Again() int64 { return l.Abandoned - l.Lost }
