@@ -150,7 +150,8 @@ func (l *Link) recall(ctx context.Context) error {
 	return nil
 }
 
-// renew makes the stages and lanes empty.
+// renew makes the stages empty, and replaces the lanes that the last stop has left
+// behind.
 func (l *Link) renew() {
 	fresh := l.chain.renewed() // calls String methods
 	l.mu.Lock()
@@ -158,7 +159,10 @@ func (l *Link) renew() {
 	l.chain, l.halted = fresh, nil
 	lanes := make([]*lane, len(l.lanes))
 	for i, ln := range l.lanes {
-		lanes[i] = ln.renewed()
+		if ln.dead {
+			ln = ln.renewed()
+		}
+		lanes[i] = ln
 	}
 	l.lanes = lanes
 }

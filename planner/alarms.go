@@ -13,15 +13,13 @@ import (
 type alarm struct {
 	id    string
 	s     schedule.Schedule
-	due   time.Time
-	at    time.Duration // due on the ticker's axis
+	at    time.Duration // where it is in the heap's order: due on the ticker's axis
 	place int           // in the heap
 	gone  atomic.Bool   // removed, or the schedule has ended
 
-	// Of the ticker's goroutine, while the alarm is in its batch. Not after due:
-	// there is none.
-	next  time.Time
-	asked bool // next is set, or asking for it failed
+	// Of the ticker's goroutine. While the alarm is in its batch, due is ahead of at.
+	ended bool // there is no instant after due
+	due   time.Time
 }
 
 // alarmHeap is a heap of four children a node: the children of i are at 4i+1 to 4i+4,

@@ -43,17 +43,17 @@ func (p *Planner) arrive(e *entry, s span) {
 		return
 	case e.stage != active || p.state != running:
 		e.book.came(s)
-		e.book.ended(&e.book.Interrupted)
+		e.book.ended(interrupted)
 		return
 	}
 	e.book.came(s)
 	switch {
 	case !e.due.IsZero(): // it waits for a place still
-		e.book.ended(&e.book.Missed)
+		e.book.ended(missed)
 		e.due = s.last
 		p.pool.check()
 	case e.pulling():
-		e.book.ended(&e.book.Skipped)
+		e.book.ended(skipped)
 		p.pool.check()
 	default:
 		e.due = s.last
@@ -74,7 +74,7 @@ func (p *Planner) run(e *entry, tick link.Tick) {
 func (p *Planner) ran(e *entry, tick link.Tick, t *link.Transfer) {
 	if t != nil && tick.Reason == record.Scheduled {
 		if o := t.Outcome(); p.refused(t, o) { // the others are reported
-			e.book.ended(e.book.outcome(o))
+			e.book.ended(outcomeOf(o))
 		}
 	}
 	p.mu.Lock()

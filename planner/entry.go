@@ -118,7 +118,7 @@ func (e *entry) pick() (tick link.Tick, ok bool) {
 		if e.link.Ready() {
 			return link.Tick{Due: due, Reason: record.Scheduled}, true
 		}
-		e.book.ended(&e.book.Skipped)
+		e.book.ended(skipped)
 	}
 	if e.immediate && !e.holds() {
 		e.immediate = false
@@ -215,7 +215,7 @@ func (e *entry) Changed(*link.Link) {
 func (e *entry) drop(err error) {
 	if !e.due.IsZero() {
 		e.due = time.Time{}
-		e.book.ended(&e.book.Interrupted)
+		e.book.ended(interrupted)
 	}
 	e.immediate, e.flush = false, false
 	for r := e.first; r != nil; r = r.next {

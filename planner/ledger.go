@@ -71,17 +71,49 @@ func (p *Planner) Ledger(l *link.Link) (Ledger, error) {
 	return e.book.read(), nil
 }
 
-// book is the ledger of an entry while it is written.
+// outcome is what became of an instant. See [Ledger].
+type outcome uint8
+
+const (
+	ran outcome = iota
+	failed
+	blocked
+	coalesced
+	skipped
+	paused
+	missed
+	interrupted
+)
+
+// book is the ledger of an entry while it is written. For most links the fields up to
+// others are all there is.
 type book struct {
-	mu     sync.Mutex
-	closed bool
-	Ledger
+	mu        sync.Mutex
+	closed    bool
+	immediate int32
+	ran       int64
+	open      int64
+	others    *Ledger // all else but Instants; nil: nothing
 }
 
-func (b *book) read() Ledger {
+// read returns the ledger. Instants is the sum of what became of them.
+func (b *book) read() (l Ledger) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.Ledger
+	if b.others != nil {
+		l = *b.others
+	}
+	l.Ran, l.Open, l.Immediate = b.ran, b.open, int64(b.immediate)
+	l.Instants = l.Ran + l.Failed + l.Blocked + l.Coalesced + l.Skipped + l.Paused + l.Missed + l.Interrupted + l.Open
+	return l
+}
+
+// rare returns others, to be changed. b.mu is held.
+func (b *book) rare() *Ledger {
+	if b.others == nil {
+		b.others = new(Ledger)
+	}
+	return b.others
 }
 
 // came notes that instants have come, of which all but the last are missed and the
@@ -92,10 +124,11 @@ func (b *book) came(s span) {
 	if b.closed {
 		return
 	}
-	b.Instants += s.count
-	b.Missed += s.count - 1
-	b.Open++
-	b.AtLeast = b.AtLeast || s.more
+	b.open++
+	if s.count > 1 {
+		b.rare().Missed += s.count - 1
+		b.rare().AtLeast = b.rare().AtLeast || s.more
+	}
 }
 
 // heldBack notes that instants have come while the link was paused.
@@ -105,18 +138,35 @@ func (b *book) heldBack(s span) {
 	if b.closed {
 		return
 	}
-	b.Instants += s.count
-	b.Paused += s.count
-	b.AtLeast = b.AtLeast || s.more
+	b.rare().Paused += s.count
+	b.rare().AtLeast = b.rare().AtLeast || s.more
 }
 
-// ended notes the outcome of an open instant. to points into the book.
-func (b *book) ended(to *int64) {
+// ended notes the outcome of an open instant.
+func (b *book) ended(o outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.closed {
-		b.Open--
-		*to++
+	if b.closed {
+		return
+	}
+	b.open--
+	switch o {
+	case ran:
+		b.ran++
+	case blocked:
+		b.rare().Blocked++
+	case coalesced:
+		b.rare().Coalesced++
+	case skipped:
+		b.rare().Skipped++
+	case paused:
+		b.rare().Paused++
+	case missed:
+		b.rare().Missed++
+	case interrupted:
+		b.rare().Interrupted++
+	default:
+		b.rare().Failed++
 	}
 }
 
@@ -124,8 +174,10 @@ func (b *book) ended(to *int64) {
 func (b *book) closes() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.Interrupted += b.Open
-	b.Open = 0
+	if b.open > 0 {
+		b.rare().Interrupted += b.open
+	}
+	b.open = 0
 	b.closed = true
 }
 
@@ -133,39 +185,39 @@ func (b *book) closes() {
 func (b *book) opens() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.Ledger, b.closed = Ledger{}, false
+	b.closed, b.immediate, b.ran, b.open, b.others = false, 0, 0, 0, nil
 }
 
 // reported notes the outcome of a transfer that was made.
 func (b *book) reported(r link.Report) {
 	switch r.Reason {
 	case record.Scheduled:
-		b.ended(b.outcome(r.Outcome))
+		b.ended(outcomeOf(r.Outcome))
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch r.Reason {
 	case record.Immediate:
-		b.Immediate++
+		b.immediate++
 	case record.Forced:
-		b.Forced++
+		b.rare().Forced++
 	case record.Flush:
-		b.Flushed++
+		b.rare().Flushed++
 	}
 }
 
-// outcome returns where an outcome is counted.
-func (b *book) outcome(o link.Outcome) *int64 {
+// outcomeOf returns the outcome of an instant for which a transfer was asked.
+func outcomeOf(o link.Outcome) outcome {
 	switch o {
 	case link.Ran:
-		return &b.Ran
+		return ran
 	case link.Blocked:
-		return &b.Blocked
+		return blocked
 	case link.Coalesced:
-		return &b.Coalesced
+		return coalesced
 	case link.Interrupted:
-		return &b.Interrupted
+		return interrupted
 	}
-	return &b.Failed
+	return failed
 }

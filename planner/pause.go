@@ -39,7 +39,7 @@ func (p *Planner) hold(links []*link.Link, on bool) error {
 		}
 		if on && !e.due.IsZero() { // an instant waits for a place
 			e.due = time.Time{}
-			e.book.ended(&e.book.Paused)
+			e.book.ended(paused)
 		}
 		e.wanted()
 	}

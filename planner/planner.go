@@ -63,7 +63,7 @@ func New(opts *Options, links ...*link.Link) (*Planner, error) {
 		opts:   full,
 		life:   make(chan struct{}, 1),
 		done:   make(chan struct{}),
-		byName: make(map[string]*entry),
+		byName: make(map[string]*entry, len(links)),
 	}
 	p.quit, p.quitNow = context.WithCancel(context.Background())
 	p.hard, p.hardNow = context.WithCancel(context.Background())

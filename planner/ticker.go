@@ -224,25 +224,29 @@ func (t *ticker) fire() {
 			return
 		}
 		a := t.batch[t.next]
-		if !a.gone.Load() && !a.asked {
-			a.ask(now)
+		due := a.due
+		if !a.gone.Load() && !a.ended {
+			a.proceed(now)
 		}
 		t.next++
 		if !a.gone.Load() {
-			t.emit(Tick{ID: a.id, Due: a.due})
+			t.emit(Tick{ID: a.id, Due: due})
 		}
 	}
 	t.settle()
 }
 
-// ask sets the instant after due and now.
-func (a *alarm) ask(now time.Time) {
-	defer func() { _ = recover() }() // a schedule that panics has ended
-	a.asked, a.next = true, time.Time{}
-	if from := a.due; now.After(from) {
-		a.next = a.s.Next(now)
-	} else {
-		a.next = a.s.Next(from)
+// proceed sets due to the instant after it and now. If asking for that fails in any
+// way, the schedule has ended.
+func (a *alarm) proceed(now time.Time) {
+	defer func() { _ = recover() }()
+	a.ended = true
+	from := a.due
+	if now.After(from) {
+		from = now
+	}
+	if next := a.s.Next(from); next.After(a.due) {
+		a.due, a.ended = next, false
 	}
 }
 
@@ -251,11 +255,10 @@ func (t *ticker) settle() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, a := range t.batch {
-		a.asked = false
 		switch {
 		case a.gone.Load():
-		case a.next.After(a.due):
-			a.due, a.at = a.next, t.axis.place(a.next)
+		case !a.ended:
+			a.at = t.axis.place(a.due)
 		default:
 			a.gone.Store(true)
 			a.at = math.MaxInt64
