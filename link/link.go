@@ -50,7 +50,6 @@ type Link struct {
 	left   *departed // nil: nothing
 
 	front     *Transfer // before its hand-over
-	spare     *Transfer // zero, for the next one
 	number    int64     // of the next transfer
 	due       time.Time // of the last transfer that pulled
 	nextDue   time.Time // as the last transfer knows it

@@ -110,6 +110,8 @@ func stateful(node any) bool {
 // before the first link that uses it, and shut down once, after the last. The
 // zero value is ready to use; it is safe for concurrent use. See [Link.Attach].
 type Nodes struct {
+	transfers sync.Pool // blank ones
+
 	mu     sync.Mutex
 	users  map[any]*users
 	places map[any]*Link // of stateful nodes

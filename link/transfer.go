@@ -85,19 +85,13 @@ func (l *Link) Transfer(ctx context.Context, tick Tick) (report Report, err erro
 		return Report{}, ErrInside
 	}
 	l.mu.Lock()
-	t := l.spare
-	if l.spare = nil; t == nil {
-		t = new(Transfer)
-	}
+	t := l.blank()
 	t.begin(l, tick)
 	if err := t.await(ctx); err != nil {
 		return Report{}, err
 	}
 	report, err = t.result()
-	if t.unused() {
-		*t = Transfer{}
-		l.spare = t
-	}
+	t.release()
 	l.mu.Unlock()
 	return report, err
 }
@@ -108,7 +102,7 @@ func (l *Link) Transfer(ctx context.Context, tick Tick) (report Report, err erro
 // planner does; see [Link.Transfer].
 func (l *Link) Begin(tick Tick) *Transfer {
 	l.mu.Lock()
-	t := new(Transfer)
+	t := l.blank()
 	t.begin(l, tick)
 	return t
 }
@@ -508,10 +502,33 @@ func (t *Transfer) update() record.Update {
 	return record.Update{Link: t.link.name, Tags: t.link.tags, Number: t.number, Due: t.due, Reason: t.reason}
 }
 
-// unused reports whether nothing refers to a transfer that has ended, other than who
-// has waited for its end. l.mu is held.
-func (t *Transfer) unused() bool {
-	return t.uses == 0 && t.done == nil && !t.dead && t.link.onReport == nil && t.link.host == nil
+// blank returns a transfer that has not begun. l.mu is held.
+func (l *Link) blank() *Transfer {
+	if l.nodes != nil {
+		if t, ok := l.nodes.transfers.Get().(*Transfer); ok {
+			return t
+		}
+	}
+	return new(Transfer)
+}
+
+// Release says that the caller of [Link.Begin] is done with t, which may become
+// another transfer then. Nobody may use t any more. It is not required.
+func (t *Transfer) Release() {
+	l := t.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.release()
+}
+
+// release makes t blank if nothing else refers to it. l.mu is held.
+func (t *Transfer) release() {
+	l := t.link
+	if !t.finished || t.uses > 0 || t.done != nil || t.dead || l.delivering == t || l.nodes == nil {
+		return
+	}
+	*t = Transfer{}
+	l.nodes.transfers.Put(t)
 }
 
 // calling returns the names of the nodes that a transfer before its hand-over is

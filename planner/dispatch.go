@@ -82,6 +82,8 @@ func (p *Planner) ran(e *entry, tick link.Tick, t *link.Transfer) {
 	if r := e.forced; r != nil {
 		e.forced = nil
 		r.settle(t, errGoexit)
+	} else if t != nil {
+		t.Release()
 	}
 	e.busy.Store(false)
 	if e.stage == active {
