@@ -16,7 +16,8 @@
 //
 // Refused for good ([record.Permanent]) is a record that cannot be encoded, is too
 // large, has an invalid timestamp or one that the topic refuses, names an invalid topic
-// or partition, a topic that does not exist, or one that this user may not write to.
+// or partition, a topic that does not exist (ten seconds later still), or one that this
+// user may not write to.
 // The broker refuses batches of records as a whole: the outlet then finds out which
 // record it was, and writes the others.
 //

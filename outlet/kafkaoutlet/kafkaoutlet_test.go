@@ -87,7 +87,7 @@ func kgoPartition(key string, n int) int32 {
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	_, brokers := cluster(t, 2)
-	opts := &kafkaoutlet.Options{MaxBytes: 1000, Encode: func(r record.Record) ([]byte, error) {
+	opts := &kafkaoutlet.Options{MaxBytes: 1000, Client: []kgo.Opt{kgo.MetadataMinAge(10 * time.Millisecond)}, Encode: func(r record.Record) ([]byte, error) {
 		if r.Payload == "panic" {
 			panic("oh")
 		}

@@ -124,8 +124,12 @@ func (o *Options) resolve() Options {
 }
 
 func (o *Options) client() kafkaclient.Options {
+	// A broker that has just started does not know its topics at once. Twice a second, it
+	// has ten seconds for it.
+	const unknownTopic = 20
 	return kafkaclient.Options{
-		User: o.User, Password: o.Password, Mechanism: o.Mechanism, TLS: o.TLS, Timeout: o.Timeout, Client: o.Client,
+		User: o.User, Password: o.Password, Mechanism: o.Mechanism, TLS: o.TLS, Timeout: o.Timeout,
+		Client: append([]kgo.Opt{kgo.UnknownTopicRetries(unknownTopic)}, o.Client...),
 	}
 }
 
