@@ -24,6 +24,7 @@ var onAny = map[string]func(t *testing.T, d *database){
 	"nulls":       nulls,
 	"future":      future,
 	"names":       names,
+	"columns":     otherColumns,
 	"query":       query,
 	"struct":      structs,
 	"types":       types,
@@ -59,7 +60,16 @@ func conforms(t *testing.T, d *database) {
 			}
 		}
 		return made[t]()
-	}, nil)
+	}, &testkit.InletOptions{Hung: func(t *testing.T) inlet.Inlet {
+		query := "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c" // has no end
+		switch d.dialect {
+		case sqlinlet.PostgreSQL:
+			query = "SELECT 1 AS n FROM pg_sleep(60)"
+		case sqlinlet.MariaDB:
+			query = "SELECT SLEEP(60) AS n"
+		}
+		return sqlinlet.New(d.fresh(t), "endless", "n", &sqlinlet.Options{Query: query, SkipNulls: true})
+	}})
 }
 
 // Many rows with equal cursor values, more than a pull returns, come once each, in
@@ -108,6 +118,8 @@ func fidelity(t *testing.T, d *database) {
 		"bytes":   {[]byte{}, []byte{0}, []byte{0, 0}, []byte{0, 255}, []byte("a"), []byte{254}},
 		"float":   {-1e300, -0.1, 0.0, 0.1, 0.30000000000000004, 1e300},
 		"date":    {"2026-01-01", "2026-01-02"},
+		"stamp":   {"2026-03-28 02:30:00", "2026-03-28 02:30:00.000001", "2026-03-29 02:30:00", "2026-03-29 03:30:00"},
+		"uuid":    {"0190b8f0-0000-7000-8000-000000000001", "0190b8f0-0000-7000-8000-00000000000a", "f190b8f0-0000-7000-8000-000000000001"},
 	}
 	for kind, values := range tests {
 		t.Run(kind, func(t *testing.T) {
@@ -172,7 +184,7 @@ func nulls(t *testing.T, d *database) {
 
 	d.exec(t, db, "INSERT INTO t (id, n) VALUES (8, NULL), (9, 2)")
 	_, err := in.Pull(t.Context(), record.Update{})
-	assert.ErrorContains(t, err, "sqlinlet(t): the row with n = null, id = 8 has a null where it should have a place")
+	assert.ErrorContains(t, err, "sqlinlet: the row with n = null, id = 8 has a null where it should have a place")
 
 	skipping := sqlinlet.New(db, "t", "n", &sqlinlet.Options{Key: []string{"id"}, Lag: -1, SkipNulls: true})
 	assert.Equal(t, []string{"7", "9"}, column(all(t, skipping), "id"))
@@ -220,6 +232,22 @@ func names(t *testing.T, d *database) {
 	}
 }
 
+// A column that is added or dropped between pulls is no error.
+func otherColumns(t *testing.T, d *database) {
+	db := d.fresh(t)
+	d.table(t, db)
+	in := sqlinlet.New(db, "t", "id", &sqlinlet.Options{Lag: -1})
+	for i, change := range []string{"", "ALTER TABLE t ADD COLUMN more INT", "ALTER TABLE t DROP COLUMN more"} {
+		if change != "" {
+			d.exec(t, db, change)
+		}
+		d.exec(t, db, "INSERT INTO t (id) VALUES (?)", i+1)
+		records := pull(t, in)
+		require.Len(t, records, 1)
+		assert.Len(t, records[0].Payload, 1+i%2)
+	}
+}
+
 func query(t *testing.T, d *database) {
 	db := d.fresh(t)
 	d.table(t, db, "n", "int", "name", "text")
@@ -256,7 +284,7 @@ func structs(t *testing.T, d *database) {
 	require.Len(t, rex, 1, "the row before the one that cannot be decoded")
 	assert.Equal(t, pet{base: base{1}, Name: new("Rex"), Weight: 1.5}, rex[0].Payload)
 	assert.ErrorContains(t, err, "the row with id = 2: ")
-	assert.Len(t, pull(t, in("NAME", "id")), 2)
+	assert.Len(t, pull(t, in("name", "id")), 2)
 
 	_, err = in().Pull(t.Context(), record.Update{})
 	assert.ErrorContains(t, err, `has no field for the column "born"`)
@@ -290,7 +318,7 @@ func otherPlace(t *testing.T, d *database) {
 	_, err := in.Pull(t.Context(), record.Update{})
 	require.Error(t, err)
 	if d.dialect == sqlinlet.MariaDB { // which compares texts with numbers in its own way
-		assert.ErrorContains(t, err, `the position has s = "a", which is a text, but the row with s = 5 has a int there`)
+		assert.ErrorContains(t, err, `the position has s = "a", of the type text, but the row with s = 5 has the type int there`)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,6 +41,8 @@ func (d *database) kind(kind string) string {
 		"bytes":   {"BYTEA", "VARBINARY(100)", "BLOB"},
 		"float":   {"DOUBLE PRECISION", "DOUBLE", "REAL"},
 		"date":    {"DATE", "DATE", "TEXT"},
+		"stamp":   {"TIMESTAMP", "TIMESTAMP(6)", "TIMESTAMP"},
+		"uuid":    {"UUID", "CHAR(36)", "TEXT"},
 	}
 	return types[kind][d.dialect-sqlinlet.PostgreSQL]
 }
@@ -73,11 +76,12 @@ func (d *database) bind(statement string) string {
 // table makes a table t of id, a serial, and the given columns.
 func (d *database) table(t testing.TB, db *sql.DB, kinds ...string) {
 	t.Helper()
-	text := "CREATE TABLE t (id " + d.kind("serial")
+	var text strings.Builder
+	text.WriteString("CREATE TABLE t (id " + d.kind("serial"))
 	for i := 0; i < len(kinds); i += 2 {
-		text += ", " + d.quote(kinds[i]) + " " + d.kind(kinds[i+1])
+		text.WriteString(", " + d.quote(kinds[i]) + " " + d.kind(kinds[i+1]))
 	}
-	d.exec(t, db, text+")")
+	d.exec(t, db, text.String()+")")
 }
 
 // pull pulls once, as a link would whose pulls are far apart.

@@ -7,16 +7,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/databay-go/databay/internal/sqldb"
 	"github.com/databay-go/databay/record"
 )
 
 // ahead is how far a time may be ahead of the clock of this machine. Times without a
 // zone may be off by one.
 const ahead = 24 * time.Hour
-
-// marks is how many marks there are at most, so that Lag is exceeded by that part of
-// itself at most.
-const marks = 16
 
 // horizon is up to where rows may be read.
 type horizon struct {
@@ -52,7 +49,9 @@ func (in *Inlet) due(ctx context.Context, q *query, u record.Update) (bool, erro
 		return true, nil
 	}
 	now := time.Now() // later than whatever took a smaller value
-	h.add(mark{newest[0], now}, in.opts.Lag/marks)
+	if n := len(h.marks); n == 0 || h.marks[n-1].cursor != newest[0] {
+		h.marks = append(h.marks, mark{newest[0], now})
+	}
 	if now.Sub(h.marks[0].seen) < in.opts.Lag && (u.From.IsZero() || u.Due.Sub(u.From) >= in.opts.Lag) {
 		timer := time.NewTimer(in.opts.Lag - now.Sub(h.marks[0].seen))
 		defer timer.Stop()
@@ -63,14 +62,6 @@ func (in *Inlet) due(ctx context.Context, q *query, u record.Update) (bool, erro
 		}
 	}
 	return h.move(time.Now().Add(-in.opts.Lag)), nil
-}
-
-// add adds m unless it says nothing new or the last one is younger than gap.
-func (h *horizon) add(m mark, gap time.Duration) {
-	if n := len(h.marks); n > 0 && (h.marks[n-1].cursor == m.cursor || m.seen.Sub(h.marks[n-1].seen) < gap) {
-		return
-	}
-	h.marks = append(h.marks, m)
 }
 
 // move moves the horizon to the last mark that was seen by then, and reports whether
@@ -106,7 +97,7 @@ func (in *Inlet) newest(ctx context.Context, q *query) ([]value, error) {
 	}
 	for i, v := range in.at {
 		if !v.comparable(at[i], q.dialect) {
-			return nil, fmt.Errorf("the position has %s, which is a %s, but the row with %s has a %s there", in.show(in.at), v.kind, in.show(at), at[i].kind)
+			return nil, fmt.Errorf("the position has %s, of the type %s, but the row with %s has the type %s there", in.show(in.at), v.kind, in.show(at), at[i].kind)
 		}
 	}
 	if t, ok := at[0].time(); ok && time.Until(t) > ahead {
@@ -117,7 +108,7 @@ func (in *Inlet) newest(ctx context.Context, q *query) ([]value, error) {
 
 // one returns the place of the row that a statement finds, or nil if there is none.
 func (in *Inlet) one(ctx context.Context, q *query, statement string, args []any) ([]value, error) {
-	rows, err := in.db.QueryContext(ctx, statement, args...)
+	rows, err := sqldb.Query(ctx, in.db, statement, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -86,20 +86,12 @@ func (o *Options) validate(cursor string) error {
 	wrong := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("sqlinlet: "+format, args...))
 	}
-	list := func(field string, names []string) {
-		for i, n := range names {
-			if err := sqldb.CheckName(n); err != nil {
-				wrong("%s[%d] %w", field, i, err)
-			} else if slices.Index(names, n) < i {
-				wrong("%s[%d] is %q for a second time, want each name once", field, i, n)
-			}
-		}
-	}
 	if o.Query == "" && len(o.Args) > 0 {
 		wrong("Args has %d values and Query is empty, want a query with placeholders", len(o.Args))
 	}
-	list("Columns", o.Columns)
-	list("Key", o.Key)
+	for _, err := range append(sqldb.CheckNames("Columns", o.Columns), sqldb.CheckNames("Key", o.Key)...) {
+		wrong("%w", err)
+	}
 	if i := slices.Index(o.Key, cursor); i >= 0 && cursor != "" {
 		wrong("Key[%d] is %q, the cursor, want what tells rows with an equal cursor apart", i, cursor)
 	}

@@ -41,23 +41,23 @@ func (in *Inlet) Seek(_ context.Context, pos []byte) error {
 	d := json.NewDecoder(bytes.NewReader(pos))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil || d.InputOffset() != int64(len(pos)) {
-		return fmt.Errorf("%v: the stored position %.100q is not one of a sqlinlet: %w", in, pos, orTrailing(err))
+		return fmt.Errorf("sqlinlet: the stored position %.100q is not one of a sqlinlet: %w", pos, orTrailing(err))
 	}
 	if p.Of != in.table || !slices.Equal(p.By, in.order()) {
-		return fmt.Errorf("%v: the stored position is one in %q by %s, this inlet reads %q by %s", in,
+		return fmt.Errorf("sqlinlet: the stored position is one in %q by %s, this inlet reads %q by %s",
 			p.Of, strings.Join(p.By, ", "), in.table, strings.Join(in.order(), ", "))
 	}
 	if len(p.At) != len(p.By) {
-		return fmt.Errorf("%v: the stored position %.100q has %d values for %d columns", in, pos, len(p.At), len(p.By))
+		return fmt.Errorf("sqlinlet: the stored position %.100q has %d values for %d columns", pos, len(p.At), len(p.By))
 	}
 	at := make([]value, len(p.At))
 	for i, v := range p.At {
 		if len(v) != 2 {
-			return fmt.Errorf("%v: the stored position %.100q: value %d has %d parts, want kind and text", in, pos, i, len(v))
+			return fmt.Errorf("sqlinlet: the stored position %.100q: value %d has %d parts, want kind and text", pos, i, len(v))
 		}
 		var err error
 		if at[i], err = parse(kind(v[0]), v[1]); err != nil {
-			return fmt.Errorf("%v: the stored position %.100q: value of %s: %w", in, pos, p.By[i], err)
+			return fmt.Errorf("sqlinlet: the stored position %.100q: value of %s: %w", pos, p.By[i], err)
 		}
 	}
 	in.at, in.horizon = at, horizon{reached: true}

@@ -2,6 +2,7 @@ package sqlinlet
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/databay-go/databay/internal/sqldb"
 )
@@ -30,27 +31,25 @@ func (in *Inlet) query() (*query, error) {
 	if in.opts.Query != "" {
 		source = "(" + in.opts.Query + "\n)" // a line of its own ends a comment
 	}
-	columns := "q.*"
+	columns := []string{"q.*"}
 	if len(in.opts.Columns) > 0 {
-		columns = ""
-		for i, c := range in.opts.Columns {
-			if i > 0 {
-				columns += ", "
-			}
-			columns += "q." + d.Quote(c)
+		columns = nil
+		for _, c := range in.opts.Columns {
+			columns = append(columns, "q."+d.Quote(c))
 		}
 	}
-	places := ""
+	var places []string
 	for i, name := range q.names {
 		place := "q." + d.Quote(name)
 		q.places = append(q.places, place)
 		if d == sqldb.SQLite {
 			place = "+" + place // as stored: drivers make times of what is declared as such
 		}
-		places += ", " + place + " AS databay_" + strconv.Itoa(i)
+		places = append(places, place+" AS databay_"+strconv.Itoa(i))
 	}
-	q.from = "SELECT " + columns + places + " FROM " + source + " q "
-	q.newest = "SELECT " + places[2:] + " FROM " + source + " q "
+	source = " FROM " + source + " q "
+	q.from = "SELECT " + strings.Join(append(columns, places...), ", ") + source
+	q.newest = "SELECT " + strings.Join(places, ", ") + source
 	return q, nil
 }
 
@@ -59,14 +58,7 @@ func (q *query) none() string { return q.from + "WHERE 1 = 0" }
 
 // nulls returns the statement that finds a row without a place.
 func (q *query) nulls() string {
-	s := q.newest + "WHERE "
-	for i, p := range q.places {
-		if i > 0 {
-			s += " OR "
-		}
-		s += p + " IS NULL"
-	}
-	return s + " LIMIT 1"
+	return q.newest + "WHERE " + strings.Join(q.places, " IS NULL OR ") + " IS NULL LIMIT 1"
 }
 
 // last returns the statement that finds the last row behind a place.
@@ -86,14 +78,7 @@ func (q *query) page(at []value, upTo value, limit int) (string, []any) {
 }
 
 func (q *query) orderBy(direction string) string {
-	s := " ORDER BY "
-	for i, p := range q.places {
-		if i > 0 {
-			s += ", "
-		}
-		s += p + direction
-	}
-	return s
+	return " ORDER BY " + strings.Join(q.places, direction+", ") + direction
 }
 
 // condition is a WHERE that is being written.
@@ -105,16 +90,8 @@ type condition struct {
 
 // where begins a condition: nulls have no place in any order.
 func (q *query) where() *condition {
-	c := &condition{query: q, args: q.args}
-	for i, p := range q.places {
-		if i == 0 {
-			c.text = append(c.text, "WHERE "...)
-		} else {
-			c.text = append(c.text, " AND "...)
-		}
-		c.text = append(append(c.text, p...), " IS NOT NULL"...)
-	}
-	return c
+	text := "WHERE " + strings.Join(q.places, " IS NOT NULL AND ") + " IS NOT NULL"
+	return &condition{query: q, args: q.args, text: []byte(text)}
 }
 
 func (c *condition) String() string { return string(c.text) }

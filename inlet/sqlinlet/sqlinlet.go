@@ -75,7 +75,7 @@ func (in *Inlet) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := in.db.QueryContext(ctx, q.none(), q.args...)
+	rows, err := sqldb.Query(ctx, in.db, q.none(), q.args...)
 	if err == nil {
 		rows.Next()
 		err = errors.Join(rows.Err(), rows.Close())
@@ -100,7 +100,7 @@ func (in *Inlet) Pull(ctx context.Context, u record.Update) ([]record.Record, er
 	return records, in.failed(ctx, err)
 }
 
-// failed returns err as that of the inlet, or the end of ctx that is behind it.
+// failed returns err as one of the inlet, or the end of ctx that is behind it.
 func (in *Inlet) failed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -108,13 +108,13 @@ func (in *Inlet) failed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return fmt.Errorf("%v: %w", in, err)
+	return fmt.Errorf("sqlinlet: %w", err)
 }
 
 // read returns the rows behind the position, up to the horizon.
 func (in *Inlet) read(ctx context.Context, q *query) ([]record.Record, error) {
 	statement, args := q.page(in.at, in.horizon.upTo, in.opts.Limit+1)
-	rows, err := in.db.QueryContext(ctx, statement, args...)
+	rows, err := sqldb.Query(ctx, in.db, statement, args...)
 	if err != nil {
 		return nil, err
 	}

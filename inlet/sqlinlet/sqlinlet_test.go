@@ -87,7 +87,7 @@ func TestSeek(t *testing.T) {
 			t.Parallel()
 			err := sqlinlet.New(db, "orders", "updated", &sqlinlet.Options{Key: []string{"id"}}).Seek(t.Context(), []byte(test.position))
 			assert.ErrorContains(t, err, test.want)
-			assert.ErrorContains(t, err, "sqlinlet(orders): the stored position")
+			assert.ErrorContains(t, err, "sqlinlet: the stored position")
 		})
 	}
 	good := `{"of":"orders","by":["updated","id"],"at":[["time","2026-01-02T03:04:05.000006Z"],["bytes","AAE="]]}`
@@ -203,4 +203,21 @@ func TestEndOfContext(t *testing.T) {
 	defer cancel()
 	_, err := in.Pull(ctx, record.Update{})
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// A password in a data source name is in no error, name or position.
+func TestNoPasswordShown(t *testing.T) {
+	t.Parallel()
+	for driver, dsn := range map[string]string{
+		"pgx":   "postgres://somebody:sesame@127.0.0.1:1/db?sslmode=disable&connect_timeout=2",
+		"mysql": "somebody:sesame@tcp(127.0.0.1:1)/db?timeout=2s",
+	} {
+		db, err := sql.Open(driver, dsn)
+		require.NoError(t, err)
+		in := sqlinlet.New(db, "t", "id", nil)
+		_, err = in.Pull(t.Context(), record.Update{})
+		require.Error(t, err)
+		assert.NotContains(t, err.Error()+in.String(), "sesame")
+		assert.NoError(t, db.Close())
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -120,4 +121,17 @@ func CheckTable(name string) error {
 		}
 	}
 	return nil
+}
+
+// CheckNames returns what is wrong with a list of columns, which is in a field of
+// options.
+func CheckNames(field string, names []string) (errs []error) {
+	for i, n := range names {
+		if err := CheckName(n); err != nil {
+			errs = append(errs, fmt.Errorf("%s[%d] %w", field, i, err))
+		} else if slices.Index(names, n) < i {
+			errs = append(errs, fmt.Errorf("%s[%d] is %q for a second time, want each name once", field, i, n))
+		}
+	}
+	return errs
 }

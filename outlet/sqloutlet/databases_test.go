@@ -40,6 +40,8 @@ var onAny = map[string]func(t *testing.T, d *database){
 	"check":          check,
 	"rolled back":    rolledBack,
 	"case of letter": caseOfLetters,
+	"atomic":         atomicPush,
+	"atomic link":    atomicLink,
 }
 
 func TestSQLite(t *testing.T) {
@@ -67,8 +69,8 @@ func conforms(t *testing.T, d *database) {
 			t.Parallel()
 			testkit.TestOutlet(t, func(t *testing.T) (outlet.Outlet, func() []record.Record) {
 				db := d.fresh(t)
-				exec(t, db, fmt.Sprintf("CREATE TABLE t (seq %s, n %s, text %s, id %s)", d.kind("serial"), d.kind("int"), d.kind("text"), d.kind("id")))
-				exec(t, db, map[bool]string{true: "CREATE UNIQUE INDEX by_n ON t (n)", false: "CREATE INDEX by_n ON t (n)"}[name == "upsert"])
+				execute(t, db, fmt.Sprintf("CREATE TABLE t (seq %s, n %s, text %s, id %s)", d.kind("serial"), d.kind("int"), d.kind("text"), d.kind("id")))
+				execute(t, db, map[bool]string{true: "CREATE UNIQUE INDEX by_n ON t (n)", false: "CREATE INDEX by_n ON t (n)"}[name == "upsert"])
 				return sqloutlet.New(db, "t", opts), func() (written []record.Record) {
 					rows, err := db.Query("SELECT n, text, id FROM t ORDER BY seq")
 					require.NoError(t, err)
@@ -85,9 +87,22 @@ func conforms(t *testing.T, d *database) {
 				}
 			}, func(i int) record.Record {
 				return record.New(row{"n": i, "text": "some 'text' \\ \"é\""}).WithID(fmt.Sprint("id/", i))
-			}, nil)
+			}, hung(d))
 		})
 	}
+}
+
+// hung makes outlets whose table is locked, where the wait for a lock heeds the context.
+func hung(d *database) *testkit.OutletOptions {
+	if d.dialect == sqloutlet.SQLite {
+		return nil
+	}
+	return &testkit.OutletOptions{Hung: func(t *testing.T) outlet.Outlet {
+		db := d.fresh(t)
+		execute(t, db, fmt.Sprintf("CREATE TABLE t (n %s, text %s)", d.kind("int"), d.kind("text")))
+		t.Cleanup(lockTable(t, d, db, "t"))
+		return sqloutlet.New(db, "t", &sqloutlet.Options{Columns: []string{"n", "text"}})
+	}}
 }
 
 // Every fault of a row is found, whatever stands around it, and nothing else fails.
@@ -108,7 +123,7 @@ func faults(t *testing.T, d *database) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db := d.fresh(t)
-			exec(t, db, fmt.Sprintf("CREATE TABLE t (seq %s, n %s NOT NULL UNIQUE CHECK (n >= 0), text %s, parent %s, FOREIGN KEY (parent) REFERENCES t (n))",
+			execute(t, db, fmt.Sprintf("CREATE TABLE t (seq %s, n %s NOT NULL UNIQUE CHECK (n >= 0), text %s, parent %s, FOREIGN KEY (parent) REFERENCES t (n))",
 				d.kind("serial"), d.kind("int"), d.kind("text"), d.kind("int")))
 			o := sqloutlet.New(db, "t", &sqloutlet.Options{Batch: 5})
 			push(t, o, records(row{"n": 1})...)
@@ -158,7 +173,7 @@ type point struct{ X, Y int }
 
 func payloads(t *testing.T, d *database) {
 	db := d.fresh(t)
-	exec(t, db, fmt.Sprintf("CREATE TABLE t (n %s, text %s, at %s, amount %s, data %s, size %s, ok %s, more %s)", d.kind("int"), d.kind("text"),
+	execute(t, db, fmt.Sprintf("CREATE TABLE t (n %s, text %s, at %s, amount %s, data %s, size %s, ok %s, more %s)", d.kind("int"), d.kind("text"),
 		d.kind("time"), d.kind("decimal"), d.kind("bytes"), d.kind("float"), d.kind("bool"), d.kind("json")))
 	type all struct {
 		base
@@ -193,7 +208,7 @@ func payloads(t *testing.T, d *database) {
 
 func columns(t *testing.T, d *database) {
 	db := d.fresh(t)
-	exec(t, db, fmt.Sprintf("CREATE TABLE t (n %s, m %s DEFAULT 5, o %s)", d.kind("int"), d.kind("int"), d.kind("int")))
+	execute(t, db, fmt.Sprintf("CREATE TABLE t (n %s, m %s DEFAULT 5, o %s)", d.kind("int"), d.kind("int"), d.kind("int")))
 	refusing := sqloutlet.New(db, "t", &sqloutlet.Options{Columns: []string{"n", "m"}})
 	causes := failed(t, refusing, records(row{"n": 1}, row{"n": 2, "o": 2}, row{"n": 3, "m": 3}, struct{ N, Other int }{4, 4}, row{}, row{"n": 5, "N": 5})...)
 	assert.Len(t, causes, 4)
@@ -213,9 +228,9 @@ func newColumn(t *testing.T, d *database) {
 	o := sqloutlet.New(db, "t", nil)
 	push(t, o, records(row{"n": 1})...)
 	assert.Len(t, failed(t, o, records(row{"n": 2, "late": 1})...), 1)
-	exec(t, db, "ALTER TABLE t ADD COLUMN late "+d.kind("int"))
+	execute(t, db, "ALTER TABLE t ADD COLUMN late "+d.kind("int"))
 	push(t, o, records(row{"n": 2, "late": 1})...)
-	exec(t, db, "ALTER TABLE t DROP COLUMN late")
+	execute(t, db, "ALTER TABLE t DROP COLUMN late")
 	assert.Len(t, failed(t, o, records(row{"n": 3, "late": 1}, row{"n": 4})...), 1)
 	assert.ErrorContains(t, failed(t, o, records(row{"n": 5, "late": 1})...)[0], `column "late" is not written`)
 	assert.Equal(t, []string{"1", "2", "4"}, read(t, db, "SELECT n FROM t ORDER BY n"))
@@ -223,7 +238,7 @@ func newColumn(t *testing.T, d *database) {
 
 func upsert(t *testing.T, d *database) {
 	db := d.fresh(t)
-	exec(t, db, fmt.Sprintf("CREATE TABLE t (a %s NOT NULL, b %s NOT NULL, x %s, y %s, PRIMARY KEY (a, b))", d.kind("int"), d.kind("int"), d.kind("int"), d.kind("int")))
+	execute(t, db, fmt.Sprintf("CREATE TABLE t (a %s NOT NULL, b %s NOT NULL, x %s, y %s, PRIMARY KEY (a, b))", d.kind("int"), d.kind("int"), d.kind("int"), d.kind("int")))
 	o := sqloutlet.New(db, "t", &sqloutlet.Options{Mode: sqloutlet.Upsert, Key: []string{"a", "b"}})
 	push(t, o, records(
 		row{"a": 1, "b": 1, "x": 1, "y": 1}, row{"a": 1, "b": 2, "x": 2, "y": 2}, row{"a": 1, "b": 1, "x": 3, "y": 3}, // one row twice
@@ -248,7 +263,7 @@ func insertIgnore(t *testing.T, d *database) {
 
 func byID(t *testing.T, d *database) {
 	db := d.fresh(t)
-	exec(t, db, fmt.Sprintf("CREATE TABLE t (n %s, id %s)", d.kind("int"), d.kind("id")))
+	execute(t, db, fmt.Sprintf("CREATE TABLE t (n %s, id %s)", d.kind("int"), d.kind("id")))
 	o := sqloutlet.New(db, "t", &sqloutlet.Options{IDColumn: "id"})
 	var rs []record.Record
 	for n := range 10 {
@@ -275,8 +290,8 @@ func byID(t *testing.T, d *database) {
 // before its child, whatever stands in between.
 func tables(t *testing.T, d *database) {
 	db := d.fresh(t)
-	exec(t, db, fmt.Sprintf("CREATE TABLE parent (n %s NOT NULL UNIQUE)", d.kind("int")))
-	exec(t, db, fmt.Sprintf("CREATE TABLE child (n %s, parent %s, FOREIGN KEY (parent) REFERENCES parent (n))", d.kind("int"), d.kind("int")))
+	execute(t, db, fmt.Sprintf("CREATE TABLE parent (n %s NOT NULL UNIQUE)", d.kind("int")))
+	execute(t, db, fmt.Sprintf("CREATE TABLE child (n %s, parent %s, FOREIGN KEY (parent) REFERENCES parent (n))", d.kind("int"), d.kind("int")))
 	child := sqloutlet.Table.Of("child")
 	o := sqloutlet.New(db, "parent", nil)
 	push(t, o,
@@ -294,7 +309,7 @@ func tables(t *testing.T, d *database) {
 func names(t *testing.T, d *database) {
 	db := d.fresh(t)
 	table, column := "o'd\"d `tab`; DROP TABLE t --", "select \"`x` ? $1"
-	exec(t, db, "CREATE TABLE "+d.dialect.Quote(table)+" ("+d.dialect.Quote(column)+" "+d.kind("int")+" UNIQUE)")
+	execute(t, db, "CREATE TABLE "+d.dialect.Quote(table)+" ("+d.dialect.Quote(column)+" "+d.kind("int")+" UNIQUE)")
 	push(t, sqloutlet.New(db, table, nil), records(row{column: 1})...)
 	push(t, sqloutlet.New(db, table, &sqloutlet.Options{Mode: sqloutlet.Upsert, Key: []string{column}}), records(row{column: 1}, row{column: 2})...)
 	assert.Equal(t, []string{"1", "2"}, read(t, db, "SELECT "+d.dialect.Quote(column)+" FROM "+d.dialect.Quote(table)))
@@ -306,14 +321,15 @@ func names(t *testing.T, d *database) {
 func large(t *testing.T, d *database) {
 	db := d.fresh(t)
 	wide := row{}
-	text := "CREATE TABLE wide (c0 " + d.kind("int")
+	var text strings.Builder
+	text.WriteString("CREATE TABLE wide (c0 " + d.kind("int"))
 	for i := range 60 {
 		wide[fmt.Sprint("c", i)] = i
 		if i > 0 {
-			text += fmt.Sprint(", c", i, " ", d.kind("int"))
+			text.WriteString(fmt.Sprint(", c", i, " ", d.kind("int")))
 		}
 	}
-	exec(t, db, text+")")
+	execute(t, db, text.String()+")")
 	var rs []record.Record
 	for range 1500 {
 		rs = append(rs, record.New(wide))
@@ -321,7 +337,7 @@ func large(t *testing.T, d *database) {
 	push(t, sqloutlet.New(db, "wide", &sqloutlet.Options{Batch: 1_000_000}), rs...)
 	assert.Equal(t, []string{"1500"}, read(t, db, "SELECT COUNT(*) FROM wide"))
 
-	exec(t, db, "CREATE TABLE big (b "+map[bool]string{true: "BYTEA", false: "LONGBLOB"}[d.dialect == sqloutlet.PostgreSQL]+")")
+	execute(t, db, "CREATE TABLE big (b "+map[bool]string{true: "BYTEA", false: "LONGBLOB"}[d.dialect == sqloutlet.PostgreSQL]+")")
 	rs = nil
 	for range 30 {
 		rs = append(rs, record.New(row{"b": make([]byte, 300<<10)}))
@@ -350,7 +366,7 @@ func missingTable(t *testing.T, d *database) {
 // A row that another unique index than the key's refuses is not passed over.
 func otherIndex(t *testing.T, d *database) {
 	db := d.fresh(t)
-	exec(t, db, fmt.Sprintf("CREATE TABLE t (seq %s, n %s UNIQUE, id %s)", d.kind("serial"), d.kind("int"), d.kind("id")))
+	execute(t, db, fmt.Sprintf("CREATE TABLE t (seq %s, n %s UNIQUE, id %s)", d.kind("serial"), d.kind("int"), d.kind("id")))
 	o := sqloutlet.New(db, "t", &sqloutlet.Options{IDColumn: "id"})
 	rs := []record.Record{record.New(row{"n": 1}).WithID("a"), record.New(row{"n": 2}).WithID("b"), record.New(row{"n": 1}).WithID("c"), record.New(row{"n": 3}).WithID("d")}
 	causes := failed(t, o, rs...)
@@ -364,7 +380,7 @@ func check(t *testing.T, d *database) {
 	db := d.fresh(t)
 	d.table(t, db)
 	assert.NoError(t, sqloutlet.New(db, "t", nil).Check(t.Context()))
-	assert.ErrorContains(t, sqloutlet.New(db, "nowhere", nil).Check(t.Context()), "sqloutlet(nowhere): table nowhere: ")
+	assert.ErrorContains(t, sqloutlet.New(db, "nowhere", nil).Check(t.Context()), "sqloutlet: table nowhere: ")
 	assert.ErrorContains(t, sqloutlet.New(db, "t", &sqloutlet.Options{Columns: []string{"absent"}}).Check(t.Context()), "absent")
 }
 
@@ -375,7 +391,7 @@ func rolledBack(t *testing.T, d *database) {
 		db = openSQLite(t, filepath.Join(t.TempDir(), "test.db"), 50*time.Millisecond)
 	}
 	d.table(t, db)
-	exec(t, db, fmt.Sprintf("CREATE TABLE u (n %s)", d.kind("int")))
+	execute(t, db, fmt.Sprintf("CREATE TABLE u (n %s)", d.kind("int")))
 	ctx, cancel := contextThatEnds(t)
 	defer cancel()
 	lock := lockTable(t, d, db, "u")
@@ -394,7 +410,7 @@ func rolledBack(t *testing.T, d *database) {
 // A column is found whatever the case of its letters; the exact one comes first.
 func caseOfLetters(t *testing.T, d *database) {
 	db := d.fresh(t)
-	exec(t, db, "CREATE TABLE t ("+d.dialect.Quote("someName")+" "+d.kind("int")+")")
+	execute(t, db, "CREATE TABLE t ("+d.dialect.Quote("someName")+" "+d.kind("int")+")")
 	push(t, sqloutlet.New(db, "t", nil), records(row{"SOMENAME": 1}, struct{ SomeName int }{2})...)
 	assert.Equal(t, []string{"1", "2"}, read(t, db, "SELECT "+d.dialect.Quote("someName")+" FROM t"))
 }

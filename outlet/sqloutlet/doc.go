@@ -61,8 +61,11 @@
 //     written as a whole or not at all: as long as one row is refused, the others wait
 //     for it.
 //
-// On MariaDB, a row is taken to be there already if any unique index says so in the
-// mode Upsert; in the mode InsertIgnore the key is checked.
+// On MariaDB, the mode Upsert takes a row to be there already if any unique index says
+// so. The mode InsertIgnore checks the key, unless the driver's clientFoundRows hides
+// that there is something to check.
+//
+// The wait of SQLite for a lock, its busy timeout, does not heed the context.
 //
 // # Errors
 //

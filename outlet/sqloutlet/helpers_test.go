@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,8 +57,8 @@ func (d *database) kind(kind string) string {
 	return types[kind][d.dialect-sqloutlet.PostgreSQL]
 }
 
-// exec executes a statement.
-func exec(t testing.TB, db *sql.DB, statement string) {
+// execute executes a statement.
+func execute(t testing.TB, db *sql.DB, statement string) {
 	t.Helper()
 	_, err := db.ExecContext(context.Background(), statement)
 	require.NoError(t, err, statement)
@@ -67,7 +68,7 @@ func exec(t testing.TB, db *sql.DB, statement string) {
 // and text.
 func (d *database) table(t testing.TB, db *sql.DB) {
 	t.Helper()
-	exec(t, db, fmt.Sprintf("CREATE TABLE t (seq %s, n %s NOT NULL UNIQUE, text %s)", d.kind("serial"), d.kind("int"), d.kind("text")))
+	execute(t, db, fmt.Sprintf("CREATE TABLE t (seq %s, n %s NOT NULL UNIQUE, text %s)", d.kind("serial"), d.kind("int"), d.kind("text")))
 }
 
 // read returns what a query yields, each row as text.
@@ -85,18 +86,18 @@ func read(t testing.TB, db *sql.DB, query string) []string {
 			dest[i] = &values[i]
 		}
 		require.NoError(t, rows.Scan(dest...))
-		line := ""
+		var line strings.Builder
 		for i, v := range values {
 			if i > 0 {
-				line += " "
+				line.WriteString(" ")
 			}
 			if v.Valid {
-				line += v.String
+				line.WriteString(v.String)
 			} else {
-				line += "null"
+				line.WriteString("null")
 			}
 		}
-		all = append(all, line)
+		all = append(all, line.String())
 	}
 	require.NoError(t, rows.Err())
 	return all

@@ -51,7 +51,7 @@ type Options struct {
 	// arguments holds too. If 0, 1,000.
 	Batch int
 
-	// State is the State of the link, in the same database: positions are then
+	// State is the State of the link, over the same *sql.DB: positions are then
 	// written in the transaction of the rows. If nil, the link writes them.
 	State State
 
@@ -68,6 +68,9 @@ type Options struct {
 // State is a [github.com/databay-go/databay/state.Store] that can write in a
 // transaction of somebody else. That of package sqlstate is one.
 type State interface {
+	// DB returns the database, which is the outlet's.
+	DB() *sql.DB
+
 	// Get returns the value and the revision of key, outside of any transaction.
 	Get(ctx context.Context, key string) (value []byte, rev int64, err error)
 
@@ -151,17 +154,9 @@ func (o *Options) validate() error {
 	wrong := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("sqloutlet: "+format, args...))
 	}
-	list := func(field string, names []string) {
-		for i, n := range names {
-			if err := sqldb.CheckName(n); err != nil {
-				wrong("%s[%d] %w", field, i, err)
-			} else if slices.Index(names, n) < i {
-				wrong("%s[%d] is %q for a second time, want each name once", field, i, n)
-			}
-		}
+	for _, err := range append(sqldb.CheckNames("Columns", o.Columns), sqldb.CheckNames("Key", o.Key)...) {
+		wrong("%w", err)
 	}
-	list("Columns", o.Columns)
-	list("Key", o.Key)
 	switch {
 	case o.Mode > Upsert:
 		wrong("Mode is %d, want Insert, InsertIgnore or Upsert", o.Mode)

@@ -112,7 +112,7 @@ func (p *plan) load(ctx context.Context, name string) (*table, error) {
 	if chosen := o.opts.chosen(); len(chosen) > 0 {
 		wanted = list(p.dialect, chosen)
 	}
-	rows, err := o.db.QueryContext(ctx, "SELECT "+wanted+" FROM "+p.dialect.Table(name)+" WHERE 1 = 0")
+	rows, err := sqldb.Query(ctx, o.db, "SELECT "+wanted+" FROM "+p.dialect.Table(name)+" WHERE 1 = 0")
 	var columns []string
 	if err == nil {
 		columns, err = rows.Columns()
@@ -163,14 +163,15 @@ func (p *plan) add(name string, t *table, index int, r record.Record) error {
 	if len(places) == 0 {
 		return errors.New("the payload has no columns")
 	}
-	key := ""
+	var keys []any
 	for _, k := range o.Key {
 		_, at := sqldb.Find(k, len(places), func(i int) string { return t.columns[places[i]] })
 		if at < 0 {
 			return fmt.Errorf("the payload has no column %q, which is one of Key", k)
 		}
-		key += fmt.Sprintf("%v\x00", values[at])
+		keys = append(keys, values[at])
 	}
+	key := keyOf(keys)
 	var last *run
 	if n := len(p.runs); n > 0 {
 		last = p.runs[n-1]

@@ -69,6 +69,9 @@ func (o *Outlet) Validate() error {
 	if err := sqldb.CheckTable(o.table); err != nil {
 		errs = append(errs, fmt.Errorf("sqloutlet: table %w", err))
 	}
+	if o.opts.State != nil && o.db != nil && o.opts.State.DB() != o.db {
+		errs = append(errs, errors.New("sqloutlet: State has another *sql.DB, want the outlet's: one transaction is of one database"))
+	}
 	return errors.Join(append(errs, o.opts.validate())...)
 }
 
@@ -88,7 +91,7 @@ func (o *Outlet) Check(ctx context.Context) error {
 	return o.failed(ctx, err)
 }
 
-// failed returns err as that of the outlet, or the end of ctx that is behind it.
+// failed returns err as one of the outlet, or the end of ctx that is behind it.
 func (o *Outlet) failed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -96,7 +99,7 @@ func (o *Outlet) failed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return fmt.Errorf("%v: %w", o, err)
+	return fmt.Errorf("sqloutlet: %w", err)
 }
 
 // Push writes the records in one transaction, and with them u.Commit if there is one

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/databay-go/databay/internal/sqldb"
 )
@@ -94,37 +95,38 @@ func (w *writer) onConflict(r *run) string {
 	if o.Mode == Insert {
 		return ""
 	}
-	sets := ""
+	from := "excluded.%s"
+	if w.dialect == sqldb.MariaDB {
+		from = "VALUES(%s)"
+	}
+	var sets []string
 	for _, c := range r.columns {
-		if o.Mode != Upsert || isKey(o.Key, c) {
-			continue
-		}
-		if sets != "" {
-			sets += ", "
-		}
-		if w.dialect == sqldb.MariaDB {
-			sets += w.dialect.Quote(c) + " = VALUES(" + w.dialect.Quote(c) + ")"
-		} else {
-			sets += w.dialect.Quote(c) + " = excluded." + w.dialect.Quote(c)
+		if o.Mode == Upsert && !isKey(o.Key, c) {
+			c = w.dialect.Quote(c)
+			sets = append(sets, c+" = "+fmt.Sprintf(from, c))
 		}
 	}
 	if w.dialect == sqldb.MariaDB {
-		if sets == "" { // INSERT IGNORE would pass over faults of all kinds
-			sets = w.dialect.Quote(o.Key[0]) + " = " + w.dialect.Quote(o.Key[0])
+		if len(sets) == 0 { // INSERT IGNORE would pass over faults of all kinds
+			k := w.dialect.Quote(o.Key[0])
+			sets = []string{k + " = " + k}
 		}
-		return " ON DUPLICATE KEY UPDATE " + sets
+		return " ON DUPLICATE KEY UPDATE " + strings.Join(sets, ", ")
 	}
 	conflict := " ON CONFLICT (" + list(w.dialect, o.Key) + ") DO "
-	if sets == "" {
+	if len(sets) == 0 {
 		return conflict + "NOTHING"
 	}
-	return conflict + "UPDATE SET " + sets
+	return conflict + "UPDATE SET " + strings.Join(sets, ", ")
 }
 
 func isKey(key []string, column string) bool {
 	_, at := sqldb.Find(column, len(key), func(i int) string { return key[i] })
 	return at >= 0
 }
+
+// keyOf returns a text that is equal for equal keys.
+func keyOf(values []any) string { return fmt.Sprintf("%#v", values) }
 
 // verify returns an error unless every row of r is there by its key. Where MariaDB
 // finds a row by another unique index it passes over the new one, too.
@@ -136,35 +138,21 @@ func (w *writer) verify(ctx context.Context, tx *sql.Tx, r *run) error {
 	}
 	var args []any
 	distinct := make(map[string]bool, len(r.rows))
-	in := ""
 	for _, row := range r.rows {
-		text, null := "", false
 		values := make([]any, len(places))
 		for i, at := range places {
 			values[i] = row.values[at]
-			null = null || values[i] == nil
-			text += fmt.Sprintf("%v\x00", values[i])
 		}
-		if null || distinct[text] { // a null is unlike any other
-			continue
+		if k := keyOf(values); !distinct[k] && !slices.Contains(values, nil) { // a null is unlike any other
+			distinct[k] = true
+			args = append(args, values...)
 		}
-		if len(distinct) > 0 {
-			in += ", "
-		}
-		distinct[text] = true
-		in += "("
-		for i := range values {
-			if i > 0 {
-				in += ", "
-			}
-			in += "?"
-		}
-		in += ")"
-		args = append(args, values...)
 	}
 	if len(distinct) == 0 {
 		return nil
 	}
+	one := ", (" + strings.Repeat(", ?", len(key))[2:] + ")"
+	in := strings.Repeat(one, len(distinct))[2:]
 	var n int
 	err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+d.Table(r.table)+" WHERE ("+list(d, key)+") IN ("+in+")", args...).Scan(&n)
 	if err == nil && n < len(distinct) {
