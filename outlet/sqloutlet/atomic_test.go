@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -116,6 +117,44 @@ func atomicLink(t *testing.T, d *database) {
 	assert.Equal(t, 49*50/2, sum)
 }
 
+// A record that is refused for good becomes a dead letter, and what waited for it is
+// then written with the position.
+func deadLetters(t *testing.T, d *database) {
+	db := d.fresh(t)
+	d.table(t, db)
+	store := &watched{Store: newState(t, d, db)}
+	rows := &testkit.Rows{PerPull: 10, Payload: func(n int) any {
+		if n%7 == 3 {
+			return row{"n": nil}
+		}
+		return row{"n": n}
+	}}
+	rows.Add(50)
+	dead := new(testkit.Sink)
+	l, err := link.New(link.Config{
+		Name: "numbers", Inlets: []inlet.Inlet{rows}, State: store,
+		Lanes: []link.Lane{{
+			Outlet: sqloutlet.New(db, "t", &sqloutlet.Options{State: store}), DeadLetter: dead, Retry: link.Retry{Backoff: time.Millisecond},
+		}},
+		OnError: func(_ context.Context, err *link.Error) error {
+			assert.False(t, err.Fatal(), "%v", err)
+			return nil
+		},
+	})
+	require.NoError(t, err)
+	require.NoError(t, l.Start(t.Context()))
+	for range 5 {
+		_, err := l.Transfer(t.Context(), link.Tick{})
+		require.NoError(t, err)
+	}
+	_, err = l.Shutdown(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, l.Account().Balance())
+	assert.Equal(t, 7, dead.Len(), "3, 10, … 45")
+	assert.Equal(t, []string{"43 43"}, read(t, db, "SELECT COUNT(*), COUNT(DISTINCT n) FROM t"))
+	assert.Equal(t, 5, store.there, "every position was written with its rows")
+}
+
 // watched is a store that counts the puts of what is there already.
 type watched struct {
 	*sqlstate.Store
@@ -137,7 +176,7 @@ func TestLostAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "test.db")
-			plain := openSQLite(t, file, 20e9)
+			plain := openSQLite(t, file, 20*time.Second)
 			execute(t, plain, "CREATE TABLE t (n INTEGER, id TEXT UNIQUE)")
 			lossy := &lossyConnector{driver: plain.Driver(), dsn: "file:" + file + "?_pragma=busy_timeout(20000)&_txlock=immediate"}
 			db := sql.OpenDB(lossy)
@@ -152,7 +191,7 @@ func TestLostAnswers(t *testing.T) {
 			rows.Add(400)
 			l, err := link.New(link.Config{
 				Name: "numbers", Inlets: []inlet.Inlet{rows}, State: store,
-				Outlets: []outlet.Outlet{sqloutlet.New(db, "t", &opts)},
+				Lanes:   []link.Lane{{Outlet: sqloutlet.New(db, "t", &opts), Retry: link.Retry{Backoff: time.Millisecond}}},
 				OnError: func(context.Context, *link.Error) error { return nil },
 			})
 			require.NoError(t, err)

@@ -42,6 +42,7 @@ var onAny = map[string]func(t *testing.T, d *database){
 	"case of letter": caseOfLetters,
 	"atomic":         atomicPush,
 	"atomic link":    atomicLink,
+	"dead letters":   deadLetters,
 }
 
 func TestSQLite(t *testing.T) {

@@ -189,7 +189,7 @@ func crashes(t *testing.T, d *database, server *testserver.Database) {
 		failures := 0
 		l, err := link.New(link.Config{
 			Name: "numbers", Inlets: []inlet.Inlet{rows}, State: store,
-			Lanes: []link.Lane{{Outlet: sqloutlet.New(db, "t", &opts), Timeout: 10 * time.Second}},
+			Lanes: []link.Lane{{Outlet: sqloutlet.New(db, "t", &opts), Timeout: 10 * time.Second, Retry: link.Retry{Backoff: 10 * time.Millisecond}}},
 			OnError: func(context.Context, *link.Error) error {
 				failures++
 				time.Sleep(10 * time.Millisecond)
