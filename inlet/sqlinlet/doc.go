@@ -33,7 +33,8 @@
 // or a greater one, was first seen. Nothing is passed over as long as every
 // transaction commits within Lag of taking its value. With clocks on several
 // machines, add their difference; with a clock that has coarse steps, a DATE for
-// instance, add a step.
+// instance, add a step. Numbers that are dealt out in blocks, by a sequence with a
+// CACHE for instance, may be used at any later time: they are no cursor.
 //
 // Lag is measured by this process, from what it has seen: neither the database's
 // clock nor a time zone plays a part. A pull that finds something new waits for Lag

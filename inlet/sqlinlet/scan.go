@@ -116,7 +116,7 @@ func describe(names []string, at []value) string {
 func decodeSafely(decode Decoder, columns []string, scan func(dest ...any) error) (payload any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("Decode panicked: %v", p)
+			err = fmt.Errorf("the Decode panicked: %v", p)
 		}
 	}()
 	scanned := false
@@ -127,9 +127,9 @@ func decodeSafely(decode Decoder, columns []string, scan func(dest ...any) error
 	switch {
 	case err != nil:
 	case !scanned:
-		err = errors.New("Decode did not call scan")
+		err = errors.New("the Decode did not call scan")
 	case payload == nil:
-		err = errors.New("Decode returned nil, want a payload")
+		err = errors.New("the Decode returned nil, want a payload")
 	}
 	return payload, err
 }

@@ -128,9 +128,9 @@ func TestDecode(t *testing.T) {
 		want string
 	}{
 		"error":   {func(func(...any) error) (any, error) { return nil, errors.New("no good") }, "the row with id = 2: no good"},
-		"panic":   {func(func(...any) error) (any, error) { panic("oh") }, "the row with id = 2: Decode panicked: oh"},
-		"nil":     {func(scan func(...any) error) (any, error) { return nil, scan(new(any), new(any)) }, "the row with id = 2: Decode returned nil"},
-		"no scan": {func(func(...any) error) (any, error) { return 1, nil }, "the row with id = 2: Decode did not call scan"},
+		"panic":   {func(func(...any) error) (any, error) { panic("oh") }, "the row with id = 2: the Decode panicked: oh"},
+		"nil":     {func(scan func(...any) error) (any, error) { return nil, scan(new(any), new(any)) }, "the row with id = 2: the Decode returned nil"},
+		"no scan": {func(func(...any) error) (any, error) { return 1, nil }, "the row with id = 2: the Decode did not call scan"},
 		"few":     {func(scan func(...any) error) (any, error) { return 1, scan(new(any)) }, "the row with id = 2: 1 destinations for 2 columns"},
 		"type":    {func(scan func(...any) error) (any, error) { return 1, scan(new(int), new(int)) }, "the row with id = 2: "},
 	}

@@ -57,7 +57,7 @@ func TestFields(t *testing.T) {
 		Inner `db:"inner"`
 		C     int `db:"-"`
 		D     int `db:",omitempty"`
-		e     int //nolint:unused // not exported
+		e     int // not exported
 		*Inner2
 	}
 	names := func(v any) (all []string) {
@@ -73,7 +73,7 @@ func TestFields(t *testing.T) {
 		Inner
 		F string
 	}{}))
-	assert.Equal(t, []string{"inner", "D"}, names(tagged{}))
+	assert.Equal(t, []string{"inner", "D"}, names(tagged{e: 1}))
 	_, err := sqldb.Fields(reflect.TypeFor[struct{ a int }]())
 	assert.ErrorContains(t, err, "has no exported fields")
 	_, err = sqldb.Fields(reflect.TypeFor[struct {

@@ -186,12 +186,12 @@ func payloads(t *testing.T, d *database) {
 		Size   float32
 		OK     bool
 		More   []point
-		note   string //nolint:unused // not a column
+		note   string // not a column
 	}
 	at := time.Date(2026, 11, 25, 14, 0, 0, 123456000, time.UTC)
 	push(t, sqloutlet.New(db, "t", nil),
 		record.New(all{base: base{1}, Text: new(level("high")), At: sql.Null[time.Time]{V: at, Valid: true}, Amount: big.NewInt(5), Bytes: []byte{0, 255}, Size: 0.1, OK: true, More: []point{{1, 2}}}),
-		record.New(&all{base: base{2}}),
+		record.New(&all{base: base{2}, note: "not written"}),
 		record.New(map[string]string{"n": "3", "text": "three"}),
 		record.New(map[level]any{"n": uint8(4), "more": row{"a": nil}}),
 	)

@@ -86,7 +86,7 @@ func ofState(code string) fault {
 		return ofRow
 	}
 	switch code[:2] {
-	case "08", "25", "28", "40", "53", "55", "57", "58": // connection, transaction, login, rollback, resources, locks, operator, system
+	case "08", "25", "28", "40", "53", "55", "57", "58", "XX": // connection, transaction, login, rollback, resources, locks, operator, system, internal
 		return ofMoment
 	case "0A", "3D", "3F", "42": // not supported, no database, no schema, no table or column or right
 		return ofStatement
@@ -115,7 +115,7 @@ func ofSQLite(code int) fault {
 	switch code & 0xff {
 	case 18, 19, 20: // too big, constraint, mismatch
 		return ofRow
-	case 1, 25: // no such table, column
+	case 1, 25: // no such table or column, and what has no code of its own
 		return ofStatement
 	}
 	return ofMoment // busy, locked, full, input or output, …

@@ -99,6 +99,18 @@ func TestReadOnlyFile(t *testing.T) {
 	assert.False(t, record.IsPermanent(err))
 }
 
+// An error of SQLite without a code of its own may be that of a single row.
+func TestFaultOfAFunction(t *testing.T) {
+	t.Parallel()
+	db := sqlite.fresh(t)
+	execute(t, db, "CREATE TABLE t (doc TEXT, n INTEGER AS (json_extract(doc, '$.n')) STORED)")
+	causes := failed(t, sqloutlet.New(db, "t", &sqloutlet.Options{Columns: []string{"doc"}}),
+		records(row{"doc": `{"n":1}`}, row{"doc": "no JSON"}, row{"doc": `{"n":3}`})...)
+	assert.Len(t, causes, 1)
+	assert.True(t, record.IsPermanent(causes[1]))
+	assert.Equal(t, []string{"1", "3"}, read(t, db, "SELECT n FROM t"))
+}
+
 // A password in a data source name is in no error and no name.
 func TestNoPasswordShown(t *testing.T) {
 	t.Parallel()

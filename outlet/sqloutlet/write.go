@@ -184,7 +184,7 @@ func (w *writer) halve(ctx context.Context, t *transaction, r *run) error {
 	switch {
 	case err == nil:
 		return nil
-	case fault == ofStatement || len(r.rows) == 1:
+	case len(r.rows) == 1, fault == ofStatement && w.dialect != sqldb.SQLite: // whose code for it has other meanings too
 		w.outlet.forget(r.table)
 		for _, row := range r.rows {
 			w.failures.Add(row.index, record.Permanent(fmt.Errorf("table %s: %w", r.table, err)))
