@@ -27,10 +27,11 @@ func (r Report) LogValue() slog.Value {
 func (a Account) LogValue() slog.Value { return slog.GroupValue(a.attrs()...) }
 
 func (a *Account) attrs() []slog.Attr {
-	attrs := counters{}.
-		add("pulled", a.Pulled).add("produced", a.Produced).add("replayed", a.Replayed).add("filtered", a.Filtered).
-		add("held", a.Held).add("failed", a.Failed).add("deadLettered", a.DeadLettered).add("handed", a.Handed).
-		add("abandoned", a.Abandoned).add("again", a.Again()).add("lost", a.Lost)
+	attrs := counters(nil, []count{
+		{"pulled", a.Pulled}, {"produced", a.Produced}, {"replayed", a.Replayed}, {"filtered", a.Filtered},
+		{"held", a.Held}, {"failed", a.Failed}, {"deadLettered", a.DeadLettered}, {"handed", a.Handed},
+		{"abandoned", a.Abandoned}, {"again", a.Again()}, {"lost", a.Lost},
+	})
 	for i := range a.Lanes {
 		attrs = append(attrs, slog.Any("lane."+a.Lanes[i].Name, a.Lanes[i]))
 	}
@@ -39,11 +40,12 @@ func (a *Account) attrs() []slog.Attr {
 
 // LogValue returns the counters that are not 0 as a group.
 func (l LaneAccount) LogValue() slog.Value {
-	return slog.GroupValue(counters{}.
-		add("offered", l.Offered).add("produced", l.Produced).add("replayed", l.Replayed).add("filtered", l.Filtered).
-		add("held", l.Held).add("pending", l.Pending).add("delivered", l.Delivered).add("deadLettered", l.DeadLettered).
-		add("dropped", l.Dropped).add("removed", l.Removed).add("overflowed", l.Overflowed).add("refused", l.Refused).
-		add("abandoned", l.Abandoned).add("again", l.Again()).add("lost", l.Lost)...)
+	return slog.GroupValue(counters(nil, []count{
+		{"offered", l.Offered}, {"produced", l.Produced}, {"replayed", l.Replayed}, {"filtered", l.Filtered},
+		{"held", l.Held}, {"pending", l.Pending}, {"delivered", l.Delivered}, {"deadLettered", l.DeadLettered},
+		{"dropped", l.Dropped}, {"removed", l.Removed}, {"overflowed", l.Overflowed}, {"refused", l.Refused},
+		{"abandoned", l.Abandoned}, {"again", l.Again()}, {"lost", l.Lost},
+	})...)
 }
 
 // LogValue returns the counters as those of a [LaneAccount], and age, parked and
@@ -65,21 +67,25 @@ func (s LaneStats) LogValue() slog.Value {
 // LogValue returns link, op, node, number, the counters of records that are not 0, and
 // err as a group.
 func (e *Error) LogValue() slog.Value {
-	attrs := counters{
+	attrs := counters([]slog.Attr{
 		slog.String("link", e.Link), slog.String("op", string(e.Op)), slog.String("node", e.Node), slog.Int64("number", e.Number),
-	}.add("records", int64(e.Records)).add("deadLettered", int64(e.DeadLettered)).add("dropped", int64(e.Dropped))
+	}, []count{{"records", int64(e.Records)}, {"deadLettered", int64(e.DeadLettered)}, {"dropped", int64(e.Dropped)}})
 	return slog.GroupValue(append(attrs, slog.String("err", e.Err.Error()))...)
 }
 
-// counters are attributes.
-type counters []slog.Attr
+type count struct {
+	name string
+	n    int64
+}
 
-// add appends n unless it is 0.
-func (c counters) add(key string, n int64) counters {
-	if n == 0 {
-		return c
+// counters appends those counts that are not 0.
+func counters(attrs []slog.Attr, counts []count) []slog.Attr {
+	for _, c := range counts {
+		if c.n != 0 {
+			attrs = append(attrs, slog.Int64(c.name, c.n))
+		}
 	}
-	return append(c, slog.Int64(key, n))
+	return attrs
 }
 
 // Again returns how many of the abandoned records inlets will return again.
