@@ -47,6 +47,7 @@ type Op string
 const (
 	OpStart      Op = "start"       // starting a node
 	OpState      Op = "state"       // reading or writing the store
+	OpCheck      Op = "check"       // asking a node what it reaches
 	OpSeek       Op = "seek"        // setting an inlet to its stored position
 	OpPull       Op = "pull"        // pulling from an inlet
 	OpProcess    Op = "process"     // calling a processor

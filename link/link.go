@@ -56,7 +56,8 @@ type Link struct {
 	wake      time.Time // when the chain wants to be run
 	account   Account   // without lanes
 	transit   []record.Record
-	replays   []replay // that wait for a transfer
+	replays   []replay           // that wait for a transfer
+	kept      map[*source]sample // by a dry run
 	delivered int64
 	journal   *journal // nil: there is nothing to commit
 	halted    error    // why nothing is delivered any more; nil: it is

@@ -246,6 +246,11 @@ func (t *Transfer) pull() {
 		return
 	}
 	l := t.link
+	for s, k := range l.kept {
+		if k.until.After(s.from) {
+			s.from = k.until
+		}
+	}
 	if len(t.sources) == 1 {
 		t.sources[0].pull(t.ctx, t.update())
 		return
@@ -275,6 +280,9 @@ func (t *Transfer) process() {
 		return
 	}
 	l := t.link
+	if l.kept != nil {
+		l.unpack(t)
+	}
 	var records []record.Record
 	for _, s := range t.sources {
 		if records == nil {
