@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -87,27 +85,6 @@ type kind struct {
 	json string // the same, quoted
 }
 
-// quoted returns a string as JSON.
-func quoted(s string) string {
-	text, _ := json.Marshal(s) // of a string it cannot fail
-	return string(text)
-}
-
-// stored is the value of a link in its store.
-type stored struct {
-	Link   string                `json:"link"`
-	Writer string                `json:"writer"`
-	Number int64                 `json:"number"`
-	Due    time.Time             `json:"due"`
-	Inlets map[string]storedView `json:"inlets"`
-}
-
-type storedView struct {
-	Type     string    `json:"type,omitempty"`
-	Position []byte    `json:"position,omitempty"`
-	From     time.Time `json:"from,omitzero"`
-}
-
 // load reads the store and returns a journal for a new term of writing.
 func (j *journal) load(ctx context.Context, delivered int64) (*journal, stored, error) {
 	value, rev, err := j.store.Get(ctx, j.key)
@@ -116,11 +93,7 @@ func (j *journal) load(ctx context.Context, delivered int64) (*journal, stored, 
 	}
 	s := stored{Number: -1}
 	if rev != 0 {
-		err := json.Unmarshal(value, &s)
-		if err == nil && (s.Writer == "" || s.Number < 0) {
-			err = fmt.Errorf("writer is %q and number is %d, want a name and 0 or more", s.Writer, s.Number)
-		}
-		if err != nil {
+		if s, err = decodeStored(value); err != nil {
 			return nil, stored{}, fmt.Errorf("the value of %q is not one of a link: %w", j.key, err)
 		}
 		if s.Link != j.link() {
@@ -170,8 +143,7 @@ func (j *journal) rewind(ctx context.Context, l *Link, s *source) error {
 	return s.rewind(ctx, l, at)
 }
 
-// encode returns the value that commits b. It is what encoding/json makes of a
-// stored, written by hand because every transfer needs one.
+// encode returns the value that commits b: see [stored].
 func (j *journal) encode(b *barrier) []byte {
 	v := make([]byte, 0, max(128, len(j.value)+16))
 	v = append(v, j.head...)
@@ -184,9 +156,9 @@ func (j *journal) encode(b *barrier) []byte {
 		v = p.append(v, j.kinds[p.name], &first)
 	}
 	if len(j.points) > len(b.points) || !b.names(j.points) { // inlets that are not there at present
-		for _, name := range slices.Sorted(maps.Keys(j.points)) {
+		for name, p := range j.points {
 			if !slices.ContainsFunc(b.points, func(p point) bool { return p.name == name }) {
-				v = j.points[name].append(v, j.kinds[name], &first)
+				v = p.append(v, j.kinds[name], &first)
 			}
 		}
 	}
@@ -277,8 +249,8 @@ func (j *journal) write(ctx context.Context, b *barrier) error {
 
 // ours reports whether this writer wrote value in this term.
 func (j *journal) ours(value []byte) bool {
-	var s stored
-	return json.Unmarshal(value, &s) == nil && s.Writer == j.writer
+	s, err := decodeStored(value)
+	return err == nil && s.Writer == j.writer
 }
 
 func (j *journal) commit(b *barrier, value []byte, rev int64) {

@@ -1,7 +1,9 @@
 package link_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"runtime"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/databay-go/databay/link"
 	"github.com/databay-go/databay/record"
 	"github.com/databay-go/databay/state"
+	"github.com/databay-go/databay/testkit"
 )
 
 // What becomes of a commit whose answer is not a plain success.
@@ -262,4 +265,69 @@ func TestStoredByAnother(t *testing.T) {
 		return nil, after, nil
 	})
 	require.NoError(t, run(store, "a", other))
+}
+
+// A value is read with space between its tokens and its members in any order, as an
+// editor may leave it, and refused as a whole if it is anything else.
+func TestStoredForms(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ value, err string }{
+		"as written":     {`{"link":"l","writer":"w","number":4,"due":"2026-01-02T03:04:05.6Z","inlets":{"in":{"type":"Since of int","position":"NQ==","from":"2026-01-02T03:04:05Z"}}}`, ""},
+		"by an editor":   {"{\n \"inlets\" : { \"in\" : { \"position\" : \"NQ==\" } , \"gone\" : { } } , \"number\" : 4 , \"writer\" : \"w\" , \"link\" : \"l\" }\n", ""},
+		"escaped":        {`{"link":"\u006c","writer":"\"\\\n","number":4,"inlets":{"in":{"position":"NQ=="}}}`, ""},
+		"empty":          {"", `want { before ""`},
+		"no object":      {"17", `want { before "17"`},
+		"cut off":        {`{"link":"l","writer":"w","number":4,"inlets":{"in":{"position":"NQ`, "want a string"},
+		"more":           {`{"link":"l","writer":"w","number":4} {}`, "more behind"},
+		"comma":          {`{"link":"l","writer":"w","number":4,}`, "want a string"},
+		"no link":        {`{"writer":"w","number":4}`, `link is ""`},
+		"no writer":      {`{"link":"l","number":4}`, `writer is ""`},
+		"negative":       {`{"link":"l","writer":"w","number":-4}`, "number is -4"},
+		"no number":      {`{"link":"l","writer":"w","number":"4"}`, "invalid syntax"},
+		"too large":      {`{"link":"l","writer":"w","number":99999999999999999999}`, "out of range"},
+		"no time":        {`{"link":"l","writer":"w","number":4,"due":"today"}`, "today"},
+		"no base64":      {`{"link":"l","writer":"w","number":4,"inlets":{"in":{"position":"%"}}}`, "position"},
+		"member":         {`{"link":"l","writer":"w","number":4,"other":1}`, `"other"`},
+		"inlet's member": {`{"link":"l","writer":"w","number":4,"inlets":{"in":{"other":1}}}`, `"other"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := new(state.Memory)
+			_, err := store.Put(t.Context(), "link/l", []byte(test.value), 0)
+			require.NoError(t, err)
+			sink := new(testkit.Sink)
+			l, err := link.New(link.Config{Name: "l", State: store, Inlets: inlets(counting("in", 2, 10)), Outlets: outlets(sink)})
+			require.NoError(t, err)
+			report, err := l.Once(t.Context())
+			if test.err != "" {
+				require.ErrorContains(t, err, test.err)
+				require.ErrorContains(t, err, `"link/l" is not one of a link`)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, []any{6, 7}, sink.Payloads())
+			assert.EqualValues(t, 5, report.Number)
+		})
+	}
+}
+
+// Whatever a store holds, a link starts or says that it is not its own.
+func FuzzStored(f *testing.F) {
+	f.Add([]byte(`{"link":"l","writer":"w","number":4,"due":"2026-01-02T03:04:05.6Z","inlets":{"in":{"type":"Since of int","position":"NQ==","from":"2026-01-02T03:04:05Z"}}}`))
+	f.Add([]byte(`{"inlets":{},"number":0}`))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		store := new(state.Memory)
+		_, err := store.Put(t.Context(), "link/l", value, 0)
+		require.NoError(t, err)
+		l, err := link.New(link.Config{Name: "l", State: store, Inlets: inlets(counting("in", 2, 10)), Outlets: outlets(&taker{name: "out"})})
+		require.NoError(t, err)
+		if err := l.Start(t.Context()); err != nil {
+			var e *link.Error
+			require.ErrorAs(t, err, &e)
+			return
+		}
+		require.True(t, json.Valid(value) || bytes.Contains(value, []byte(`\`)), "%q is no JSON", value)
+		_, err = l.Shutdown(t.Context())
+		require.NoError(t, err)
+	})
 }
