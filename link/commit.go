@@ -241,10 +241,15 @@ func (j *journal) write(ctx context.Context, b *barrier) error {
 		case j.ours(found):
 			j.rev = rev
 		default:
-			return fmt.Errorf("%w: %q holds revision %d, this one's is %d", ErrFenced, j.key, rev, j.rev)
+			return j.fencing(rev)
 		}
 	}
 	return err
+}
+
+// fencing is the error of a store that holds another writer's revision.
+func (j *journal) fencing(rev int64) error {
+	return fmt.Errorf("%w: %q holds revision %d, this one's is %d", ErrFenced, j.key, rev, j.rev)
 }
 
 // ours reports whether this writer wrote value in this term.
@@ -399,4 +404,42 @@ func (j *journal) early(b *barrier) *record.Commit {
 	}
 	j.offered = true
 	return &record.Commit{Key: j.key, Value: b.value, Revision: j.rev}
+}
+
+// conflict finds out why an atomic outlet could not write c: err is a conflict. It
+// returns nil if c is written, and the records with it, by an offer whose answer was
+// lost. Another writer's value stops the link.
+func (l *Link) conflict(ctx context.Context, c *record.Commit, err error) error {
+	l.mu.Lock()
+	j := l.journal
+	if j.running { // inlets are being added; what is offered again will tell
+		l.mu.Unlock()
+		return err
+	}
+	j.running, j.calling = true, "store"
+	l.mu.Unlock()
+	var found []byte
+	var rev int64
+	unread := alone(func() (err error) {
+		found, rev, err = j.store.Get(ctx, c.Key)
+		return err
+	})
+	l.mu.Lock()
+	j.running, j.calling = false, ""
+	l.idle.Broadcast()
+	if unread == nil && bytes.Equal(found, c.Value) {
+		l.mu.Unlock()
+		return nil
+	}
+	if unread != nil || rev == c.Revision || j.ours(found) {
+		if unread == nil {
+			j.rev = rev
+		}
+		l.mu.Unlock()
+		return err
+	}
+	j.fenced = true
+	l.mu.Unlock()
+	l.fail(&Error{Op: OpState, Node: j.key, Number: -1, Err: j.fencing(rev)})
+	return err
 }

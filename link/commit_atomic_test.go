@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/link"
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
@@ -136,4 +138,66 @@ func (f *flakyAtomic) Push(ctx context.Context, records []record.Record, u recor
 		return nil // it finds its own
 	}
 	return err
+}
+
+// An outlet that gets copies gets no commit with a batch of which some could not be
+// copied.
+func TestAtomicOutletOfWhatCannotBeCopied(t *testing.T) {
+	store := new(vault)
+	out := &atomicTaker{taker: taker{name: "out"}, store: store}
+	in := inlet.Since("n", func(_ context.Context, after int) ([]any, int, error) {
+		if after > 0 {
+			return nil, after, nil
+		}
+		return []any{1, make(chan int), 3}, 3, nil
+	})
+	l := started(t, link.Config{Name: "l", State: store, Inlets: inlets(in), Outlets: outlets(out), Isolation: link.CopyAlways})
+	_, err := transfer(t, l)
+	require.ErrorContains(t, err, "chan int")
+	require.NotEmpty(t, out.all())
+	for _, o := range out.all() {
+		assert.Nil(t, o.update.Commit)
+	}
+	assert.Empty(t, stored(t, store, "link/l"), "the position is behind a record that is not delivered")
+}
+
+// A conflict that an atomic outlet meets is looked into: the commit is written already,
+// or another process has taken over.
+func TestAtomicOutletConflict(t *testing.T) {
+	store := new(vault)
+	out := &atomicTaker{taker: taker{name: "out"}, store: store}
+	lost := true
+	flaky := &answering{out, func(err error) error {
+		if lost {
+			lost = false
+			return errDown
+		}
+		return err
+	}}
+	l := started(t, link.Config{Name: "l", State: store, Inlets: inlets(counting("n", 1, 9)), Lanes: []link.Lane{{Outlet: flaky, Retry: link.Retry{Backoff: -1}}}})
+	transferred(t, l)
+	require.Len(t, out.all(), 2, "the second offer meets the conflict, and its records are written")
+	assert.Equal(t, "1", position(t, store, "link/l", "n"))
+	transferred(t, l)
+	assert.Equal(t, "2", position(t, store, "link/l", "n"))
+
+	value, rev, err := store.Get(t.Context(), "link/l")
+	require.NoError(t, err)
+	_, err = store.Memory.Put(t.Context(), "link/l", []byte(strings.ReplaceAll(string(value), `"writer":"`, `"writer":"other`)), rev)
+	require.NoError(t, err)
+	_, err = transfer(t, l)
+	require.ErrorIs(t, err, link.ErrFenced)
+	_, err = transfer(t, l)
+	require.ErrorIs(t, err, link.ErrFenced)
+	assert.Equal(t, "2", position(t, store, "link/l", "n"))
+}
+
+// answering is an atomicTaker that answers what it is told to.
+type answering struct {
+	*atomicTaker
+	answer func(error) error
+}
+
+func (a *answering) Push(ctx context.Context, records []record.Record, u record.Update) error {
+	return a.answer(a.atomicTaker.Push(ctx, records, u))
 }

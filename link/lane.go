@@ -1,10 +1,12 @@
 package link
 
 import (
+	"errors"
 	"time"
 
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/state"
 )
 
 // lane serves one outlet: records come in, pass the lane's processors and wait in
@@ -153,6 +155,9 @@ func (ln *lane) step() bool {
 		ctx, records := l.ctx, e.records
 		l.mu.Unlock()
 		err := ln.offer(ctx, records, &u)
+		if u.Commit != nil && errors.Is(err, state.ErrConflict) {
+			err = l.conflict(ctx, u.Commit, err)
+		}
 		l.mu.Lock()
 		return ln.answer(records, err)
 	}

@@ -25,6 +25,11 @@ func (ln *lane) push(ctx context.Context, records []record.Record, u *record.Upd
 			return uncopied
 		}
 	}
+	if uncopied != nil && u.Commit != nil { // it would pass what is left out
+		less := *u
+		less.Commit = nil
+		u = &less
+	}
 	if ln.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, ln.timeout)
