@@ -23,7 +23,7 @@ func (ln *lane) answer(records []record.Record, err error) (more bool) {
 	}
 	refused, err := refusals(records, err)
 	ln.accepted(len(records) - len(refused))
-	e := ln.queue.head()
+	e := ln.head()
 	failure := &Error{Op: OpPush, Node: ln.account.Name, Number: e.transfer.number, Records: len(refused), Optional: ln.optional, Err: err}
 	if len(refused) == 0 { // the failed push was an empty one
 		failure.Kept = true
@@ -54,7 +54,7 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 	if letters > 0 && !ln.bury(e, refused, fates) {
 		return false
 	}
-	e = ln.queue.head()
+	e = ln.head()
 	left, forGood := e.records[:0:0], false
 	for i, r := range refused {
 		switch fates[i] {
@@ -86,11 +86,15 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 		ln.link.failUnlocked(failure)
 	}
 	switch {
-	case ln.dead:
+	case ln.dead || again && ln.link.phase != started: // a stop has begun meanwhile
 		return false
 	case again && wait > 0:
 		ln.pause(wait)
 		return false
+	}
+	if failure.Kept && ln.policy.relaxed {
+		ln.at++
+		return true
 	}
 	return again || len(left) == 0
 }

@@ -147,6 +147,11 @@ type Lane struct {
 	// If zero, they never do.
 	GiveUp GiveUp
 
+	// Relaxed lets batches pass that were refused as often as Retry allows: those
+	// behind them are offered in the same transfer. It is for outlets to which
+	// order means nothing. By default a lane is strictly in order.
+	Relaxed bool
+
 	// Optional makes a lane that stops nothing: its failures stop no planner and
 	// are no errors of Once or Transfer, transfers and commits do not wait for it.
 	// What is pending there when the process dies is lost. By default a lane is

@@ -57,7 +57,7 @@ func (w *crashWorld) live(again bool) ending {
 	if !w.start() {
 		return killed
 	}
-	for {
+	for naps := 0; ; {
 		w.look()
 		switch {
 		case w.failure != "" || w.proc.dead:
@@ -76,6 +76,10 @@ func (w *crashWorld) live(again bool) ending {
 			w.sleep(10 * time.Second)
 			w.transfer(false)
 		case w.calm && len(w.waiting) == 0: // a lane pauses
+			if naps++; naps > 1000 {
+				w.expect(false, "nothing goes on: %v", w.link.Account())
+				return killed
+			}
 			w.sleep(time.Second)
 		case w.calm:
 			w.grant()

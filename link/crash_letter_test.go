@@ -76,7 +76,7 @@ func (w *crashWorld) inter(rec record.Record, u record.Update) {
 			case full && offered: // it is one behind those
 			case i >= 0:
 				ln.rest = slices.Delete(slices.Clone(ln.rest), i, i+1)
-			case !full && !ln.optional && ln.onFull == link.FullDefault: // else the oldest may have left
+			case !full && !ln.optional && !ln.relaxed && ln.onFull == link.FullDefault: // else the oldest may have left
 				w.fail("%s: a dead letter of %+v, which it has not refused", ln.name, item)
 				return
 			}
@@ -148,7 +148,7 @@ func (n crashNamed) Unwrap() record.Processor { return n.Processor }
 
 // newCrashRetry draws how a lane tries again.
 func newCrashRetry(r *rand.Rand) link.Retry {
-	retry := link.Retry{Tries: 1 + r.IntN(4), Backoff: time.Duration(r.IntN(1000)) * time.Millisecond}
+	retry := link.Retry{Jitter: -1, Tries: 1 + r.IntN(4), Backoff: time.Duration(r.IntN(1000)) * time.Millisecond}
 	if chance(r, 20) {
 		retry.Gap = time.Duration(r.IntN(3000)) * time.Millisecond
 	}

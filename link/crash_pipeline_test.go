@@ -39,7 +39,7 @@ func (p *crashPipeline) String() string {
 		fmt.Fprintf(&b, " %s;", g.name)
 	}
 	for _, ln := range p.w.lanes {
-		fmt.Fprintf(&b, " %s(read-only %v, pending %d, order %d, %+v, optional %v, on full %d, %+v", ln.name, ln.readOnly, ln.pending, ln.order, ln.retry, ln.optional, ln.onFull, ln.giveUp)
+		fmt.Fprintf(&b, " %s(read-only %v, pending %d, order %d, %+v, optional %v, relaxed %v, on full %d, %+v", ln.name, ln.readOnly, ln.pending, ln.order, ln.retry, ln.optional, ln.relaxed, ln.onFull, ln.giveUp)
 		for _, s := range ln.stages {
 			fmt.Fprintf(&b, "; %s", s.name)
 		}
@@ -80,7 +80,7 @@ func (w *crashWorld) draw() {
 	for i := range 1 + r.IntN(3) {
 		ln := &crashLane{w: w, index: i, name: fmt.Sprintf("lane%d", i), pending: some(30, -1, 2, 6, 15)}
 		ln.retry = newCrashRetry(r)
-		ln.optional = chance(r, 20)
+		ln.optional, ln.relaxed = chance(r, 20), chance(r, 15)
 		if p.letters {
 			ln.giveUp.Offers = some(40, 1, 2, 4)
 			if chance(r, 30) {
@@ -154,7 +154,7 @@ func (w *crashWorld) build() error {
 	}
 	for _, ln := range w.lanes {
 		lane := link.Lane{
-			Outlet: ln.node(p, store), Name: ln.name, Pending: ln.pending, Retry: ln.retry, Optional: ln.optional,
+			Outlet: ln.node(p, store), Name: ln.name, Pending: ln.pending, Retry: ln.retry, Optional: ln.optional, Relaxed: ln.relaxed,
 			OnFull: ln.onFull, GiveUp: ln.giveUp,
 		}
 		for _, s := range ln.stages {

@@ -22,7 +22,7 @@ type crashLane struct {
 	readOnly bool
 	pending  int // bound of the lane
 	retry    link.Retry
-	optional bool
+	optional, relaxed bool
 	onFull   link.OnFull
 	giveUp   link.GiveUp
 
@@ -185,6 +185,9 @@ func (ln *crashLane) check(records []record.Record, u record.Update) {
 	}
 	if u.Commit != nil && !w.atomic {
 		w.fail("%s gets a commit", ln.name)
+	}
+	if ln.relaxed {
+		return
 	}
 	if w.ambiguous(records, ln.rest) {
 		ln.rest = records

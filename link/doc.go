@@ -25,18 +25,25 @@
 //
 // What fails is not lost and nothing passes it:
 //
-//   - What an outlet refuses stays at the head of its lane and is offered again,
-//     once a transfer, before anything behind it.
-//   - What a processor or the groupers refuse stays before them and is given to
-//     them again; meanwhile nothing is pulled.
+//   - What an outlet refuses stays at the head of its lane and is offered again
+//     before anything behind it: after pauses, as [Retry] says, and then once a
+//     transfer.
+//   - What it refuses for good ([record.Permanent]), or what [GiveUp] says, becomes
+//     a dead letter, if there is an outlet for these: [Lane.DeadLetter]. Once the
+//     cause is mended, [Link.Replay] puts it back.
+//   - What a processor or the groupers refuse becomes a dead letter too
+//     ([Config.DeadLetter]), or else stays before them and is given to them again;
+//     meanwhile nothing is pulled.
 //   - An inlet that fails keeps its position and its window. The records of the
 //     others are delivered, and so are those it returned with the error.
 //   - A panic, or a call of runtime.Goexit, is a failure like any other, a
 //     [*PanicError].
 //
-// Outlets do not wait for one another: a transfer goes ahead if one lane is idle,
-// and its records wait in the lanes that are not. When a lane has [Lane.Pending]
-// records the link pulls nothing until it has fewer; such transfers are [Blocked].
+// Outlets do not wait for one another: a transfer goes ahead if one required lane is
+// idle, and its records wait in the lanes that are not. When a lane has [Lane.Pending]
+// records, its [OnFull] decides; by default the link pulls nothing until it has fewer,
+// and such transfers are [Blocked]. A lane may be [Lane.Optional]: then it stops
+// nothing.
 //
 // Config.OnError decides whether to go on. It does not change what becomes of
 // records.
@@ -45,14 +52,18 @@
 //
 // An inlet with a position is resumed where delivery ended, not where reading did.
 // The link keeps two positions of each: every pull goes on from the one that was
-// read, and only what all lanes have delivered is committed to the store. Held,
-// failed and pending records hold the commit back. So after a crash nothing is
+// read, and only what all required lanes are done with is committed to the store.
+// Held, failed and pending records hold the commit back. So after a crash nothing is
 // missing, and only what was not committed is delivered again. Commits are
 // compare-and-swaps: when a second process runs the same link, the first one to
 // notice stops with [ErrFenced].
 //
 // Every record is accounted for, see [Account]. Reports say how the account
-// changes.
+// changes, that of Shutdown also what was given up: what inlets will return again and
+// what is lost.
+//
+// [Link.Check] says beforehand whether all nodes can be reached, [Link.DryRun] what
+// would be delivered.
 //
 // # Isolation
 //

@@ -42,11 +42,11 @@ func (f *fifo) pop() entry {
 	return e
 }
 
-// filled returns the place of the first entry with records after the first skip ones, or
-// -1.
-func (f *fifo) filled(skip int) int {
-	for i := f.first + skip; i < len(f.entries); i++ {
-		if len(f.entries[i].records) > 0 {
+// filled returns the place of the first entry with records that is not at the place but,
+// or -1.
+func (f *fifo) filled(but int) int {
+	for i := f.first; i < len(f.entries); i++ {
+		if i != but && len(f.entries[i].records) > 0 {
 			return i
 		}
 	}

@@ -37,6 +37,7 @@ type lane struct {
 	flush    bool     // holders are to release everything
 	dead     bool     // it was given up
 	queue    fifo     // before the outlet
+	at       int      // how many entries of it were passed over since the lane was taken, see Relaxed
 	trouble  *trouble // nil if everything that was offered since was accepted
 	ends     int      // of transfers, in inbox and queue
 	given    int64    // number of the last barrier added
@@ -91,6 +92,7 @@ func (ln *lane) take() bool {
 		return false
 	}
 	ln.trouble.begin()
+	ln.at = 0
 	ln.working = true
 	return true
 }
@@ -134,13 +136,13 @@ func (ln *lane) step() bool {
 		l.mu.Lock()
 		return true
 	}
-	if ln.queue.len() > 0 {
-		e := ln.queue.head()
+	if ln.queue.len() > ln.at {
+		e := ln.head()
 		if e.leaving {
 			return false
 		}
 		if e.transfer == nil || len(e.records) == 0 && !l.pushEmpty {
-			ln.pop()
+			ln.pass()
 			return true
 		}
 		if ln.trouble.waits(l.phase) {
@@ -257,10 +259,28 @@ func (ln *lane) settle() {
 	ln.account.Pending += d.produced - d.filtered - d.held - d.dead
 }
 
-// finish removes the head of the queue, whose records are accepted. l.mu is held.
+// head returns the first entry of the queue that was not passed over. l.mu is held.
+func (ln *lane) head() *entry { return &ln.queue.entries[ln.queue.first+ln.at] }
+
+// pass goes on to the entry after the head, which is removed unless it is behind others.
+// l.mu is held.
+func (ln *lane) pass() {
+	if ln.at == 0 {
+		ln.pop()
+	} else {
+		ln.at++
+	}
+}
+
+// finish is the end of the head, whose records have left the lane. l.mu is held.
 func (ln *lane) finish() {
-	ln.queue.head().records = nil
-	ln.pop()
+	e := ln.head()
+	e.records = nil
+	if ln.at > 0 && e.transfer != nil { // what is left is an end
+		e.transfer.uses--
+		e.transfer = nil
+	}
+	ln.pass()
 }
 
 // release gives the lane back, unless it pauses. It is called with l.mu held, which it

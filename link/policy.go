@@ -59,11 +59,12 @@ func (g GiveUp) reached(offers int, age time.Duration) bool {
 
 // policy says what a lane does with what was refused. It never changes.
 type policy struct {
-	retry  Retry
-	giveUp GiveUp
-	onFail OnFail
-	onFull OnFull
-	box    *letterbox // nil: there are no dead letters
+	retry   Retry
+	giveUp  GiveUp
+	onFail  OnFail
+	onFull  OnFull
+	relaxed bool
+	box     *letterbox // nil: there are no dead letters
 }
 
 // fate is what becomes of a record that was refused.
@@ -91,7 +92,7 @@ func (p *policy) fate(cause error, offers int, age time.Duration, last bool) fat
 // policy returns what a lane does with what was refused. known are the letterboxes that
 // there are already.
 func (l *Link) policy(c *Lane, known []*letterbox) *policy {
-	p := &policy{retry: c.Retry, giveUp: c.GiveUp, onFail: c.OnFail, onFull: c.OnFull, box: l.letters}
+	p := &policy{retry: c.Retry, giveUp: c.GiveUp, onFail: c.OnFail, onFull: c.OnFull, relaxed: c.Relaxed, box: l.letters}
 	if !isNil(c.DeadLetter) {
 		p.box = l.letterbox(c.DeadLetter, known)
 	}

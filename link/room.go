@@ -31,6 +31,9 @@ func (ln *lane) dropOldest() {
 		if len(e.records) == 0 && !e.end {
 			if from == &ln.queue {
 				e.transfer.uses--
+				if i < from.first+ln.at {
+					ln.at--
+				}
 			}
 			from.remove(i)
 		}
@@ -40,15 +43,15 @@ func (ln *lane) dropOldest() {
 // oldest returns the queue, or perhaps the inbox, and the place in it of the oldest
 // records that nobody works on, or nil. l.mu is held.
 func (ln *lane) oldest(inbox bool) (from *fifo, at int) {
-	skip := 0
+	offered := -1 // the place of what is being offered
 	if ln.burying || ln.calling && (ln.in == nil || !ln.in.inside) {
-		skip = 1 // the head of the queue is being offered
+		offered = ln.queue.first + ln.at
 	}
-	if at := ln.queue.filled(skip); at >= 0 {
+	if at := ln.queue.filled(offered); at >= 0 {
 		return &ln.queue, at
 	}
 	if inbox && ln.in != nil {
-		if at := ln.in.inbox.filled(0); at >= 0 {
+		if at := ln.in.inbox.filled(-1); at >= 0 {
 			return &ln.in.inbox, at
 		}
 	}

@@ -53,7 +53,7 @@ func (ln *lane) eldest() (first time.Time) {
 		fifos = append(fifos, &ln.in.inbox)
 	}
 	for _, f := range fifos {
-		if at := f.filled(0); at >= 0 {
+		if at := f.filled(-1); at >= 0 {
 			first = earlier(first, f.entries[at].transfer.began)
 		}
 	}
