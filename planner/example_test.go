@@ -236,3 +236,20 @@ func ExampleNewTicker() {
 	fmt.Println(p.Start(context.Background()))
 	// Output: planner: the schedule for "busy" has a step of 10ms, want no less than TickerOptions.Resolution, 1s
 }
+
+// All mistakes are reported at once.
+func ExampleNew() {
+	c := link.Config{
+		Name:    "orders",
+		Inlets:  []inlet.Inlet{inlet.Null()},
+		Outlets: []outlet.Outlet{outlet.Discard()},
+	}
+	unscheduled := newLink(c)
+	c.Schedule = schedule.Every(time.Minute)
+	_, err := planner.New(&planner.Options{Concurrency: -3}, unscheduled, newLink(c))
+	fmt.Println(err)
+	// Output:
+	// Options.Concurrency is -3, want more than 0, 0 for 30 or -1 for no bound
+	// planner: link "orders": Config.Schedule is nil, want one
+	// planner: two links have the name "orders", want Config.Name to be unique: planner: the planner has a link of this name
+}

@@ -14,7 +14,7 @@ import (
 // does not pass [Partial.Check] is a mistake of its author and counts as a failure
 // of all.
 type Partial struct {
-	Failed map[int]error
+	Failed map[int]error // by the index in what was given
 }
 
 // Indices returns the failed indices in ascending order.
@@ -136,6 +136,7 @@ type RetryAfterError struct {
 	Err   error
 }
 
+// Error returns the cause and how long to wait.
 func (e *RetryAfterError) Error() string {
 	return fmt.Sprintf("%v (retry after %v)", e.Err, e.After)
 }

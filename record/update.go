@@ -49,7 +49,7 @@ type Update struct {
 type Commit struct {
 	Key      string
 	Value    []byte
-	Revision int64
+	Revision int64 // 0 if the key is absent
 }
 
 // String returns the tags and the number, separated by dots: "tag.tag.16".

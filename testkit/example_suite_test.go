@@ -1,6 +1,9 @@
 package testkit_test
 
 import (
+	"context"
+	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -9,6 +12,8 @@ import (
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/planner"
 	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/spool"
+	"github.com/databay-go/databay/spool/boltspool"
 	"github.com/databay-go/databay/state"
 	"github.com/databay-go/databay/testkit"
 )
@@ -64,4 +69,22 @@ func ExampleTestStore() {
 	var t *testing.T // of the test function around it
 
 	testkit.TestStore(t, func(*testing.T) state.Store { return new(state.Memory) }, nil)
+}
+
+// With a Reopen and a Small in the options, restarts and full spools are tested too.
+func ExampleTestSpool() {
+	var t *testing.T // of the test function around it
+
+	testkit.TestSpool(t,
+		func(t *testing.T) spool.Spool {
+			s := boltspool.New(filepath.Join(t.TempDir(), "spool"), spool.JSON[string](), nil)
+			if err := s.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = s.Shutdown(context.Background()) })
+			return s
+		},
+		func(i int) record.Record { return record.New(strconv.Itoa(i)) },
+		nil,
+	)
 }

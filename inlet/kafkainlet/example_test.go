@@ -113,3 +113,9 @@ func ExampleDecoder() {
 	show(in, func(r record.Record) string { return fmt.Sprint(r.ID(), " ", r.Payload) })
 	// Output: orders/0/1 milk
 }
+
+func ExampleText() {
+	payload, err := kafkainlet.Text(&kgo.Record{Value: []byte("hello")})
+	fmt.Printf("%q %v\n", payload, err)
+	// Output: "hello" <nil>
+}

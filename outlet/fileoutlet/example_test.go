@@ -122,3 +122,19 @@ func ExampleOutlet_Push_file() {
 	// animals.log: "Rex\n"
 	// cats.log: "Tom\n"
 }
+
+func ExampleText() {
+	line, err := fileoutlet.Text(nil, record.New([]int{1, 2}))
+	fmt.Printf("%s %v\n", line, err)
+	// Output: [1 2] <nil>
+}
+
+// The line has the ID of its record, and IDInJSON finds it there.
+func ExampleJSONWithID() {
+	line, err := fileoutlet.JSONWithID(nil, record.New("one").WithID("orders/7"))
+	fmt.Printf("%s %v\n", line, err)
+	fmt.Println(fileoutlet.IDInJSON(line))
+	// Output:
+	// {"id":"orders/7","payload":"one"} <nil>
+	// orders/7
+}

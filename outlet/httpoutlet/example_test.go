@@ -173,3 +173,9 @@ func ExampleOptions_status() {
 	// POST application/json [{"by":"nobody","total":5},{"by":"bob","total":7}]
 	// 1 failed: record 0: who is that?
 }
+
+func ExampleJSON() {
+	text, err := httpoutlet.JSON(nil, record.New(order{"ada & bob", 5}))
+	fmt.Printf("%s %v\n", text, err)
+	// Output: {"by":"ada & bob","total":5} <nil>
+}

@@ -126,3 +126,21 @@ func Example_copy() {
 	// copies ada=tea
 	// copies ada=
 }
+
+// Text is written as it is, anything else as JSON.
+func ExampleValue() {
+	for _, payload := range []any{"text", []byte("bytes"), map[string]int{"n": 1}} {
+		value, err := kafkaoutlet.Value(record.New(payload))
+		fmt.Printf("%s %v\n", value, err)
+	}
+	// Output:
+	// text <nil>
+	// bytes <nil>
+	// {"n":1} <nil>
+}
+
+func ExampleJSON() {
+	value, err := kafkaoutlet.JSON(record.New("text"))
+	fmt.Printf("%s %v\n", value, err)
+	// Output: "text" <nil>
+}

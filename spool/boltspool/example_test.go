@@ -47,3 +47,13 @@ func Example() {
 	// <nil>
 	// <nil> 1
 }
+
+// New touches no file. Mistakes are what Validate reports, all at once.
+func ExampleNew() {
+	s := boltspool.New("", nil, &boltspool.Options{MaxBytes: -5})
+	fmt.Println(s.Validate())
+	// Output:
+	// boltspool: the path is "", want that of a file
+	// boltspool: the codec is nil, want one for the payloads, as spool.JSON[T]()
+	// boltspool: MaxBytes is -5, want at least 1, 0 for 1 GiB, or -1 for no bound
+}

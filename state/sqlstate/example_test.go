@@ -68,3 +68,14 @@ func ExampleStore_Schema() {
 	// Output:
 	// CREATE TABLE IF NOT EXISTS "positions" (name BLOB NOT NULL PRIMARY KEY, revision INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID
 }
+
+// New asks the database for nothing. Mistakes are what Validate reports, all at once;
+// a link does so before it starts.
+func ExampleNew() {
+	store := sqlstate.New(nil, 0, &sqlstate.Options{Table: "my positions"})
+	fmt.Println(store.Validate())
+	// Output:
+	// sqlstate: db is nil, want an open database
+	// sqlstate: dialect is Dialect(0), want PostgreSQL, MariaDB or SQLite
+	// sqlstate: Table is "my positions", want letters, digits and underscores, at most 63, that do not begin with a digit, perhaps after those of a schema and a dot
+}
