@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help test race lint bench bench-against fuzz cover ci
+.PHONY: help test race crash lint bench bench-against fuzz cover ci
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -9,6 +9,9 @@ test: ## run all tests; no server, no network
 
 race: ## run all tests under the race detector, in random order
 	go test -race -shuffle=on ./...
+
+crash: ## kill a process 300 times, and check what it has moved
+	go run ./internal/crash -kills 300
 
 lint: ## vet, staticcheck and golangci-lint
 	go vet ./...

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -16,41 +16,6 @@ import (
 	"github.com/databay-go/databay/state"
 )
 
-// The steps of a transfer at which a child process may be told to wait for its end.
-const (
-	beforePull   = "before pull"
-	pulled       = "pulled"
-	beforePush   = "before push"
-	pushed       = "pushed"
-	beforePut    = "before put"
-	put          = "put"
-	beforeCommit = "before commit" // of a broker
-	committed    = "committed"
-)
-
-// halt makes the process wait to be killed at a pass of a step.
-type halt struct {
-	step string
-	at   int
-
-	mu    sync.Mutex
-	count int
-}
-
-func (h *halt) pass(step string) {
-	if step != h.step {
-		return
-	}
-	h.mu.Lock()
-	h.count++
-	now := h.count == h.at
-	h.mu.Unlock()
-	if now {
-		fmt.Println("halted")
-		select {} // whoever reads the line kills the process
-	}
-}
-
 // pipeline is what a scenario moves rows with.
 type pipeline struct {
 	inlet      inlet.Inlet
@@ -61,118 +26,62 @@ type pipeline struct {
 	close      func() error
 }
 
-func runChild(ctx context.Context, name, folder string, until int64, h *halt) error {
-	for _, s := range scenarios {
-		if s.name != name {
-			continue
-		}
-		p, err := s.open(ctx, folder, until)
-		if err != nil {
-			return err
-		}
-		return errors.Join(p.run(ctx, h), p.close())
+// move is the child process c.
+func (s scenario) move(ctx context.Context, c child, out io.Writer) error {
+	h := &halt{step: c.step, pass: c.pass, out: out}
+	p, err := s.open(ctx, c.at, c.until, h)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("-child %q: there is no such scenario", name)
+	return errors.Join(p.run(ctx, h), p.close())
 }
 
 // run moves rows until there are no more.
 func (p pipeline) run(ctx context.Context, h *halt) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	in := &haltingInlet{Inlet: p.inlet, h: h, idle: p.idle, dry: stop}
+	var l *link.Link
+	in := &haltingInlet{Inlet: p.inlet, h: h, idle: p.idle, busy: func() bool { return l.Account().Lanes[0].Pending > 0 }, dry: func() {
+		h.say("dry")
+		stop()
+	}}
 	config := link.Config{
 		Name:       "rows",
 		Inlets:     []inlet.Inlet{in},
 		Processors: p.processors,
 		Outlets:    []outlet.Outlet{haltingOutlet{p.outlet, h}},
-		State:      haltingStore{p.store, h},
+		State:      p.store,
 		Schedule:   schedule.Every(time.Millisecond),
+		OnError:    goOn(h),
 	}
 	if _, ok := inlet.As[inlet.Committer](p.inlet); ok {
 		config.Inlets[0] = haltingBroker{in}
 	}
-	if a, ok := p.outlet.(outlet.Atomic); ok {
-		config.State = p.store // what the outlet compares with
-		config.Outlets[0] = haltingAtomic{haltingOutlet{p.outlet, h}, a}
+	if _, ok := p.store.(haltingSQL); !ok {
+		config.State = haltingStore{p.store, h}
 	}
 	l, err := link.New(config)
 	if err != nil {
 		return err
 	}
-	fmt.Println("running")
+	h.say("running")
 	if err := planner.Run(ctx, l); err != nil {
 		return err
 	}
-	return l.Account().Balance()
+	return errors.Join(l.Account().Balance(), h.check())
 }
 
-type haltingInlet struct {
-	inlet.Inlet
-	h     *halt
-	idle  int
-	dry   func() // called when there is nothing left
-	empty int    // pulls in a row
-}
-
-func (in *haltingInlet) Unwrap() inlet.Inlet { return in.Inlet }
-
-func (in *haltingInlet) Pull(ctx context.Context, u record.Update) ([]record.Record, error) {
-	in.h.pass(beforePull)
-	records, err := in.Inlet.Pull(ctx, u)
-	in.h.pass(pulled)
-	if in.empty++; len(records) > 0 || err != nil {
-		in.empty = 0
+// goOn returns a handler that goes on after failures, the first of each kind of which
+// it tells the parent process. To be fenced by another writer is final: there is none.
+func goOn(h *halt) func(context.Context, *link.Error) error {
+	var told sync.Map
+	return func(_ context.Context, err *link.Error) error {
+		if _, ok := told.LoadOrStore(err.Op, true); !ok {
+			h.say("failure %q", err.Error())
+		}
+		if errors.Is(err, link.ErrFenced) {
+			return err
+		}
+		return nil
 	}
-	if in.empty == in.idle {
-		in.dry()
-	}
-	return records, err
-}
-
-// haltingBroker is a haltingInlet of an inlet that wants to know what is delivered.
-type haltingBroker struct{ *haltingInlet }
-
-func (in haltingBroker) Commit(ctx context.Context, position []byte) error {
-	in.h.pass(beforeCommit)
-	c, _ := inlet.As[inlet.Committer](in.Inlet)
-	err := c.Commit(ctx, position)
-	in.h.pass(committed)
-	return err
-}
-
-type haltingOutlet struct {
-	outlet.Outlet
-	h *halt
-}
-
-func (o haltingOutlet) Unwrap() outlet.Outlet { return o.Outlet }
-
-func (o haltingOutlet) ReadOnly() bool {
-	r, ok := o.Outlet.(outlet.Reader)
-	return ok && r.ReadOnly()
-}
-
-func (o haltingOutlet) Push(ctx context.Context, records []record.Record, u record.Update) error {
-	o.h.pass(beforePush)
-	err := o.Outlet.Push(ctx, records, u)
-	o.h.pass(pushed)
-	return err
-}
-
-// haltingAtomic is a haltingOutlet of an outlet that writes the link's commit.
-type haltingAtomic struct {
-	haltingOutlet
-	outlet.Atomic
-}
-
-type haltingStore struct {
-	state.Store
-	h *halt
-}
-
-func (s haltingStore) Put(ctx context.Context, key string, value []byte, rev int64) (int64, error) {
-	s.h.pass(beforePut)
-	rev, err := s.Store.Put(ctx, key, value, rev)
-	s.h.pass(put)
-	return rev, err
 }

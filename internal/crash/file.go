@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,58 +17,75 @@ import (
 	"github.com/databay-go/databay/record"
 )
 
+// fileScenario moves numbers through a buffer, which holds the commit back, into a
+// file.
+func fileScenario(name string, byID bool) scenario {
+	return scenario{
+		name:       name,
+		steps:      []string{beforePull, pulled, beforePush, writing, pushed, beforePut, put},
+		idempotent: byID,
+		weight:     4,
+		open: func(_ context.Context, at place, until int64, h *halt) (pipeline, error) {
+			store, err := openBolt(at)
+			if err != nil {
+				return pipeline{}, err
+			}
+			encode := func(buf []byte, r record.Record) ([]byte, error) {
+				h.reach(writing)
+				return fileoutlet.JSON(buf, r)
+			}
+			return pipeline{
+				inlet:      numbers(until),
+				processors: []record.Processor{hold()},
+				outlet:     fileoutlet.New(rowsFile(at), &fileoutlet.Options{Encode: encode, Idempotent: byID}),
+				store:      store,
+				idle:       3,
+				close:      store.Close,
+			}, nil
+		},
+		read: readFile,
+	}
+}
+
 // numbers returns an inlet of the rows from 1 to until, up to seven a pull.
 func numbers(until int64) inlet.Inlet {
-	return inlet.Since("numbers", func(_ context.Context, after int64) (rows []row, cursor int64, err error) {
+	return inlet.Since("numbers", func(_ context.Context, after int64) (rows []record.Record, cursor int64, err error) {
 		for n := after + 1; n <= min(until, after+1+after%7); n++ {
-			rows = append(rows, newRow(n))
+			rows = append(rows, record.New(newRow(n)).WithID(fmt.Sprint("numbers/", n)))
 		}
 		return rows, after + int64(len(rows)), nil
 	})
 }
 
-// openFile moves numbers through a buffer, which holds the commit back, into a file.
-func openFile(_ context.Context, folder string, until int64) (pipeline, error) {
-	store, err := openBolt(folder)
-	if err != nil {
-		return pipeline{}, err
-	}
-	return pipeline{
-		inlet:      numbers(until),
-		processors: []record.Processor{buffer.New(&buffer.Options{Count: 15})},
-		outlet:     fileoutlet.New(filepath.Join(folder, "rows.jsonl"), &fileoutlet.Options{Encode: fileoutlet.JSON}),
-		store:      store,
-		idle:       3,
-		close:      store.Close,
-	}, nil
-}
+func hold() record.Processor { return buffer.New(&buffer.Options{Count: 15}) }
 
-func readFile(ctx context.Context, folder string) (s snapshot, err error) {
-	s.rows = map[int64]int{}
-	store, err := openBolt(folder)
-	if err != nil {
-		return s, err
+func rowsFile(at place) string { return filepath.Join(at.folder, "rows.jsonl") }
+
+// readFile reads the rows of a file, each a line of JSON that may come after an ID and
+// a tab.
+func readFile(ctx context.Context, at place, now *snapshot) (err error) {
+	if err := now.readBolt(ctx, at); err != nil {
+		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	if s.committed, err = committedIn(ctx, store); err != nil {
-		return s, err
-	}
-	file, err := os.Open(filepath.Join(folder, "rows.jsonl"))
+	file, err := os.Open(rowsFile(at))
 	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
+		return nil
 	} else if err != nil {
-		return s, err
+		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		var r row
-		if json.Unmarshal(lines.Bytes(), &r) != nil {
-			continue // a kill has torn it; the row is written again
+		line := lines.Bytes()
+		if _, text, ok := bytes.Cut(line, []byte("\t")); ok {
+			line = text
 		}
-		if err := s.count(r); err != nil {
-			return s, err
+		var r row
+		if json.Unmarshal(line, &r) != nil {
+			now.torn++ // the row is written again
+		} else if err := now.count(r); err != nil {
+			return err
 		}
 	}
-	return s, lines.Err()
+	return lines.Err()
 }

@@ -6,15 +6,20 @@
 //
 // Every kill is a SIGKILL of a real child process, half of them at a random moment,
 // half of them at one of the named steps of a transfer, which are taken in turn. What
-// survives is on disk or in a server: the source, the target and the store. After each
-// kill the target and the store are read; a row that the store says is delivered must
-// be in the target, and must never be written to it again. The last line is the sum
-// over the scenarios:
+// survives is on disk or in a server: the source, the target and the store. Some
+// scenarios have a fault besides: the disk is full, the store cannot be written, or the
+// server is killed and started again while rows are moved. A child process lives
+// through the fault or ends because of it, with an error that says what it is.
+//
+// After each run the target and the store are read. A row that the store says is
+// delivered must be in the target, and each run may write a row once that was not
+// delivered before, and none that was. The last line is the sum over the scenarios:
 //
 //	kills N missing 0 duplicates-outside-window 0 duplicates-idempotent 0
 //
-// The command fails if one of the last three is not 0. Scenarios that need a server
-// are run where its address is given.
+// The command fails if one of the last three is not 0. A scenario whose server is not
+// installed, or for which a file system would have to be mounted and may not, is passed
+// over with a line that says so; with CI=true a missing server is a failure.
 package main
 
 import (
@@ -22,30 +27,19 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"regexp"
 )
 
 func main() {
-	kills := flag.Int("kills", 300, "how often a child process is killed, over all scenarios")
-	run := flag.String("run", "", "run the scenarios whose name matches this `regexp`")
-	verbose := flag.Bool("v", false, "print a line a kill")
-	seed := flag.Uint64("seed", 1, "of the random moments")
-	child := flag.String("child", "", "be the child process of this `scenario`")
-	folder := flag.String("folder", "", "where the child process keeps what survives")
-	until := flag.Int64("until", 0, "the last row that the child process moves")
-	step := flag.String("step", "", "the `step` at which the child process waits to be killed")
-	at := flag.Int("at", 1, "at which pass of the step")
-	flag.Parse()
-
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	var err error
-	if *child != "" {
-		err = runChild(ctx, *child, *folder, *until, &halt{step: *step, at: *at})
-	} else {
-		err = runParent(ctx, *run, *kills, *seed, *verbose)
+	if os.Getenv("CI") != "true" { // servers are asked for, where they are installed
+		_ = os.Setenv("DATABAY_INTEGRATION", "1") // of a constant it cannot fail
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], scenarios(), os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "crash:", err)
@@ -53,50 +47,106 @@ func main() {
 	}
 }
 
-func runParent(ctx context.Context, run string, kills int, seed uint64, verbose bool) error {
-	selected, err := regexp.Compile(run)
+// run is the program, of the parent and of its children, for the scenarios given.
+func run(ctx context.Context, args []string, all []scenario, out io.Writer) error {
+	flags := flag.NewFlagSet("crash", flag.ContinueOnError)
+	kills := flags.Int("kills", 300, "how often a child process is killed, over all scenarios")
+	only := flags.String("run", "", "run the scenarios whose name matches this `regexp`")
+	verbose := flags.Bool("v", false, "print a line a run of a child process")
+	seed := flags.Uint64("seed", 0, "of the random moments; 0 takes another one each time")
+	c := child{}
+	flags.StringVar(&c.scenario, "child", "", "be the child process of this `scenario`")
+	flags.StringVar(&c.at.folder, "folder", "", "where the child process keeps what survives")
+	flags.StringVar(&c.at.server, "server", "", "the address of the child's server")
+	flags.Int64Var(&c.until, "until", 0, "the last row that the child process moves")
+	flags.StringVar(&c.step, "step", "", "the `step` at which the child process waits to be killed")
+	flags.IntVar(&c.pass, "pass", 1, "at which pass of the step")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	selected, err := regexp.Compile(*only)
 	if err != nil {
 		return fmt.Errorf("-run: %w", err)
 	}
 	var chosen []scenario
-	for _, s := range scenarios {
-		if selected.MatchString(s.name) && s.ready() {
+	for _, s := range all {
+		switch {
+		case s.name == c.scenario:
+			return s.move(ctx, c, out)
+		case selected.MatchString(s.name):
 			chosen = append(chosen, s)
 		}
 	}
-	if len(chosen) == 0 || kills < len(chosen) {
-		return fmt.Errorf("-kills %d -run %q: want at least one kill for each of %d scenarios, and one scenario", kills, run, len(chosen))
+	if c.scenario != "" || len(chosen) == 0 || *kills < len(chosen) {
+		return fmt.Errorf("-child %q, -run %q, -kills %d: want the name of a scenario, or one that matches, and at least one kill for each of %d", c.scenario, *only, *kills, len(chosen))
 	}
+	return killAll(ctx, chosen, *kills, *seed, *verbose, out)
+}
+
+// killAll runs the scenarios and prints a line for each and one for all.
+func killAll(ctx context.Context, chosen []scenario, kills int, seed uint64, verbose bool, out io.Writer) error {
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	fmt.Fprintln(out, "seed", seed)
 	var sum tally
 	var errs []error
+	weight := 0
+	for _, s := range chosen {
+		weight += s.weight
+	}
 	for i, s := range chosen {
-		n := kills*(i+1)/len(chosen) - kills*i/len(chosen)
-		t, err := s.kill(ctx, n, seed+uint64(i), verbose)
+		left := len(chosen) - i - 1 // of which each is to have a kill
+		n := min(max(1, (kills-sum.kills)*s.weight/weight), kills-sum.kills-left)
+		weight -= s.weight
+		t, err := s.kill(ctx, n, seed+uint64(i), verbose, out)
+		if _, ok := errors.AsType[skipped](err); ok {
+			fmt.Fprintf(out, "%s: SKIPPED, it is NOT tested: %v\n", s.name, err)
+			continue
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
 		}
-		fmt.Printf("%s: %v\n", s.name, t)
+		fmt.Fprintf(out, "%s: %v%s\n", s.name, t, t.faults)
 		sum = sum.plus(t)
 	}
-	fmt.Println(sum)
+	fmt.Fprintln(out, sum)
 	if sum.missing+sum.outside+sum.idempotent > 0 {
 		errs = append(errs, errors.New("rows are missing, or there too often"))
 	}
 	return errors.Join(errs...)
 }
 
+// skipped says why a scenario cannot be run here.
+type skipped struct{ error }
+
 // tally is what the kills have cost.
 type tally struct {
 	kills      int
 	missing    int // rows that are not in the target
-	outside    int // rows written again after they were committed
+	outside    int // rows written again after they were committed, or twice by one run
 	idempotent int // rows that are twice in a target that takes each once
+	faults     faults
 }
 
 func (t tally) plus(o tally) tally {
-	return tally{t.kills + o.kills, t.missing + o.missing, t.outside + o.outside, t.idempotent + o.idempotent}
+	return tally{t.kills + o.kills, t.missing + o.missing, t.outside + o.outside, t.idempotent + o.idempotent, faults{}}
 }
 
 func (t tally) String() string {
 	return fmt.Sprintf("kills %d missing %d duplicates-outside-window %d duplicates-idempotent %d", t.kills, t.missing, t.outside, t.idempotent)
+}
+
+// faults counts what has happened besides kills.
+type faults struct {
+	made  int // how often there was a fault
+	felt  int // after how many of them the child process has told of an error
+	ended int // how many child processes have ended because of one
+}
+
+func (f faults) String() string {
+	if f.made == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (faults %d, felt by %d child processes, which ended %d)", f.made, f.felt, f.ended)
 }

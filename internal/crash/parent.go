@@ -1,197 +1,163 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"strconv"
 	"time"
+
+	"github.com/databay-go/databay/internal/testserver"
 )
 
-// rowsPerKill is how many rows there are to move until the next kill.
-const rowsPerKill = 400
+// rowsPerRun is how many rows there are to move for each child process. They are
+// enough for a dozen passes of every step.
+const rowsPerRun = 400
 
-// snapshot is what survives at one moment.
-type snapshot struct {
-	rows      map[int64]int // how often each row is in the target
-	committed int64         // up to here the store says that rows are delivered
+// hunt is the killing of the child processes of a scenario.
+type hunt struct {
+	scenario
+	at     place
+	random *rand.Rand
+	check  *checker
+	tally  tally
+	took   time.Duration // how long a run moved rows that was let alone, the last one
+	steps  int           // which step is next
+	log    func(format string, args ...any)
 }
 
-// kill runs the scenario's child process, kills it n times, lets it finish, and
-// reports what is then in the target.
-func (s scenario) kill(ctx context.Context, n int, seed uint64, verbose bool) (t tally, err error) {
+// kill runs the scenario's child process until it was killed n times, lets it finish,
+// and reports what is then in the target.
+func (s scenario) kill(ctx context.Context, n int, seed uint64, verbose bool, out io.Writer) (t tally, err error) {
 	folder, err := os.MkdirTemp("", "crash-"+s.name)
 	if err != nil {
 		return t, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	random := rand.New(rand.NewPCG(seed, uint64(n))) //nolint:gosec // moments, no secrets
-	check := checker{idempotent: s.idempotent, counts: map[int64]int{}}
-	steps := 0
-	for until := int64(rowsPerKill); t.kills < n; until += rowsPerKill {
-		c := child{scenario: s.name, folder: folder, until: until}
-		if random.IntN(2) == 0 {
-			c.after = time.Duration(random.Int64N(int64(60 * time.Millisecond)))
-		} else {
-			c.step, c.at = s.steps[steps%len(s.steps)], 1+random.IntN(12)
-			steps++
-		}
-		killed, err := c.run(ctx)
-		if err != nil {
+	p := testserver.NewProgram(ctx)
+	defer func() { err = errors.Join(err, p.Close()) }()
+	h := &hunt{scenario: s, at: place{folder: folder}, check: newChecker(), log: func(string, ...any) {}}
+	h.random = rand.New(rand.NewPCG(seed, uint64(n))) //nolint:gosec // moments, no secrets
+	h.steps = h.random.IntN(len(s.steps))             // the first one
+	if verbose {
+		h.log = func(format string, args ...any) { fmt.Fprintf(out, s.name+": "+format+"\n", args...) }
+	}
+	if s.prepare != nil {
+		if err := s.prepare(ctx, p, &h.at); err != nil {
 			return t, err
 		}
-		if killed {
-			t.kills++
-		}
-		now, err := s.read(ctx, folder)
-		if err != nil {
-			return t, fmt.Errorf("after %v: %w", c, err)
-		}
-		if verbose {
-			fmt.Printf("%s: %v: killed %t, committed %d, %d rows in the target\n", s.name, c, killed, now.committed, len(now.rows))
-		}
-		if err := check.add(now); err != nil {
-			return t, fmt.Errorf("after %v: %w", c, err)
-		}
-		if !killed && t.kills < n {
-			continue // it was through before its moment came
-		}
-		if t.kills == n {
-			return s.finish(ctx, folder, until, check, t)
-		}
 	}
-	return t, nil
+	err = h.hunt(ctx, n)
+	h.tally.outside = h.check.outside
+	return h.tally, err
 }
 
-// finish lets the child process move what is left, and counts.
-func (s scenario) finish(ctx context.Context, folder string, until int64, check checker, t tally) (tally, error) {
-	c := child{scenario: s.name, folder: folder, until: until}
-	if killed, err := c.run(ctx); err != nil || killed {
-		return t, errors.Join(err, fmt.Errorf("the last run did not end by itself (killed: %t)", killed))
+func (h *hunt) hunt(ctx context.Context, n int) error {
+	if err := h.whole(ctx); err != nil {
+		return fmt.Errorf("before the first kill: %w", err)
 	}
-	now, err := s.read(ctx, folder)
-	if err != nil {
-		return t, err
-	}
-	if err := check.add(now); err != nil {
-		return t, err
-	}
-	for row := int64(1); row <= until; row++ {
-		if now.rows[row] == 0 {
-			t.missing++
+	for h.tally.kills < n || h.at.fault != nil && h.tally.faults.made == 0 {
+		if err := h.one(ctx); err != nil {
+			return err
 		}
 	}
-	t.outside, t.idempotent = check.outside, check.twice(now)
-	if now.committed != until {
-		return t, fmt.Errorf("%d rows are committed at the end, want %d", now.committed, until)
+	if err := h.whole(ctx); err != nil {
+		return fmt.Errorf("after the last kill: %w", err)
 	}
-	return t, nil
-}
-
-// checker follows what survives from kill to kill.
-type checker struct {
-	idempotent bool
-	committed  int64
-	counts     map[int64]int // of committed rows, when they were first seen committed
-	outside    int
-}
-
-// add takes the next snapshot. It is an error if the store goes back, or is ahead of
-// the target.
-func (c *checker) add(now snapshot) error {
-	if now.committed < c.committed {
-		return fmt.Errorf("the store went back from row %d to row %d", c.committed, now.committed)
+	h.tally.missing = h.check.missing()
+	if h.idempotent {
+		h.tally.idempotent = h.check.twice()
 	}
-	for row := int64(1); row <= c.committed; row++ {
-		if now.rows[row] > c.counts[row] {
-			c.outside += now.rows[row] - c.counts[row]
-		}
-		c.counts[row] = now.rows[row]
+	if n := h.check.open(); n > 0 {
+		return fmt.Errorf("%d rows are not committed at the end", n)
 	}
-	for row := c.committed + 1; row <= now.committed; row++ {
-		if now.rows[row] == 0 {
-			return fmt.Errorf("the store says that row %d is delivered, and it is not in the target", row)
-		}
-		c.counts[row] = now.rows[row]
-	}
-	c.committed = now.committed
 	return nil
 }
 
-// twice returns how many rows are more than once in a target that takes each once.
-func (c *checker) twice(now snapshot) (n int) {
-	if !c.idempotent {
-		return 0
+// whole runs a child process to its end and measures the time that takes.
+func (h *hunt) whole(ctx context.Context) error {
+	e, err := h.run(ctx, child{})
+	if err == nil && e != (ending{acknowledged: e.acknowledged, took: e.took}) {
+		err = fmt.Errorf("the child process did not simply end: %v", e)
 	}
-	for _, count := range now.rows {
-		n += count - 1
-	}
-	return n
+	return err
 }
 
-// child is one run of the child process.
-type child struct {
-	scenario, folder string
-	until            int64
-	step             string // "": it is killed after a time, or never
-	at               int
-	after            time.Duration // since it began to move rows; 0 and no step: never
-}
-
-func (c child) String() string {
+// one runs a child process that is killed, meets a fault, or both.
+func (h *hunt) one(ctx context.Context) error {
+	var c child
+	fault := h.at.fault
 	switch {
-	case c.step != "":
-		return fmt.Sprintf("pass %d of step %q", c.at, c.step)
-	case c.after != 0:
-		return fmt.Sprintf("%v", c.after)
+	case fault == nil || h.random.IntN(3) == 0: // a kill only
+		fault = nil
+		if h.random.IntN(2) == 0 {
+			c.after = h.moment(h.took)
+		} else {
+			c.step, c.pass = h.scenario.steps[h.steps%len(h.scenario.steps)], 1+h.random.IntN(12)
+			if c.step == writing { // of rows there are more than of pushes
+				c.pass *= 10
+			}
+			h.steps++
+		}
+	case fault.before:
+		c.fault = fault
 	default:
-		return "no kill"
-	}
-}
-
-// run starts the child process and reports whether it was killed, rather than ended
-// when it had moved all rows.
-func (c child) run(ctx context.Context) (killed bool, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return false, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, self, "-child", c.scenario, "-folder", c.folder,
-		"-until", strconv.FormatInt(c.until, 10), "-step", c.step, "-at", strconv.Itoa(c.at))
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return false, err
-	}
-	if err := cmd.Start(); err != nil {
-		return false, err
-	}
-	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		switch {
-		case lines.Text() == "running" && c.step == "" && c.after != 0:
-			time.Sleep(c.after) // the moment is to be random
-			killed = cmd.Process.Kill() == nil
-		case lines.Text() == "halted":
-			killed = cmd.Process.Kill() == nil
+		c.fault, c.begin, c.long = fault, h.moment(h.took*3/4), h.moment(300*time.Millisecond)
+		if h.random.IntN(2) == 0 {
+			c.after = h.moment(h.took + c.long)
 		}
 	}
-	err = cmd.Wait()
-	if ctx.Err() != nil {
-		return false, fmt.Errorf("the child process hangs: %w\n%s", context.Cause(ctx), &stderr)
+	e, err := h.run(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case fault == nil && (e.failure != "" || e.failed != ""):
+		return fmt.Errorf("%v: the child process failed without a reason: %v", c, e)
+	case fault != nil && !fault.says.MatchString(e.failure+e.failed) && e.failure+e.failed != "":
+		return fmt.Errorf("%v: the error of the child process does not tell why: %v", c, e)
+	case fault != nil && fault.before && e.failed == "":
+		return fmt.Errorf("%v: the child process did not fail", c)
 	}
-	if killed && cmd.ProcessState.ExitCode() == -1 {
-		return true, nil
+	return nil
+}
+
+func (h *hunt) moment(within time.Duration) time.Duration {
+	return 1 + time.Duration(h.random.Int64N(int64(within)+1))
+}
+
+// run grows the source, runs a child process, and checks what there is then.
+func (h *hunt) run(ctx context.Context, c child) (ending, error) {
+	more := rowsPerRun - h.check.open()
+	if more > 0 {
+		from := h.check.until + 1
+		h.check.grow(h.check.until + more)
+		if h.grow != nil {
+			if err := h.grow(ctx, h.at, from, h.check.until); err != nil {
+				return ending{}, fmt.Errorf("more rows: %w", err)
+			}
+		}
 	}
+	c.scenario, c.at, c.until = h.name, h.at, h.check.until
+	e, err := c.run(ctx)
 	if err != nil {
-		return false, fmt.Errorf("the child process failed: %w\n%s", err, &stderr)
+		return e, fmt.Errorf("%v: %w", c, err)
 	}
-	return false, nil
+	if e.killed {
+		h.tally.kills++
+	}
+	if e.took > 0 && !e.faulty {
+		h.took = e.took
+	}
+	h.tally.faults.add(e)
+	now := snapshot{rows: map[int64]int{}, committed: func(int64) bool { return false }}
+	if err = h.read(ctx, h.at, &now); err == nil {
+		err = h.check.add(now, e.acknowledged)
+	}
+	h.log("%v: %v; then %d of %d rows in the target, %d not committed", c, e, len(now.rows), c.until, h.check.open())
+	if err != nil {
+		err = fmt.Errorf("after %v: %w", c, err)
+	}
+	return e, err
 }
