@@ -9,7 +9,6 @@ import (
 
 	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/link"
-	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/planner"
 	"github.com/databay-go/databay/record"
 	"github.com/databay-go/databay/schedule"
@@ -20,7 +19,7 @@ import (
 type pipeline struct {
 	inlet      inlet.Inlet
 	processors []record.Processor
-	outlet     outlet.Outlet
+	lane       link.Lane
 	store      state.Store
 	idle       int // empty pulls in a row that mean that there is nothing left
 	close      func() error
@@ -29,6 +28,7 @@ type pipeline struct {
 // move is the child process c.
 func (s scenario) move(ctx context.Context, c child, out io.Writer) error {
 	h := &halt{step: c.step, pass: c.pass, out: out}
+	h.say("running")
 	p, err := s.open(ctx, c.at, c.until, h)
 	if err != nil {
 		return err
@@ -40,6 +40,10 @@ func (s scenario) move(ctx context.Context, c child, out io.Writer) error {
 func (p pipeline) run(ctx context.Context, h *halt) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	p.lane.Outlet = haltingOutlet{p.lane.Outlet, h, beforePush, pushed}
+	if p.lane.DeadLetter != nil {
+		p.lane.DeadLetter = haltingOutlet{p.lane.DeadLetter, h, beforeLetter, letter}
+	}
 	var l *link.Link
 	in := &haltingInlet{Inlet: p.inlet, h: h, idle: p.idle, busy: func() bool { return l.Account().Lanes[0].Pending > 0 }, dry: func() {
 		h.say("dry")
@@ -49,7 +53,7 @@ func (p pipeline) run(ctx context.Context, h *halt) error {
 		Name:       "rows",
 		Inlets:     []inlet.Inlet{in},
 		Processors: p.processors,
-		Outlets:    []outlet.Outlet{haltingOutlet{p.outlet, h}},
+		Lanes:      []link.Lane{p.lane},
 		State:      p.store,
 		Schedule:   schedule.Every(time.Millisecond),
 		OnError:    goOn(h),
@@ -64,7 +68,6 @@ func (p pipeline) run(ctx context.Context, h *halt) error {
 	if err != nil {
 		return err
 	}
-	h.say("running")
 	if err := planner.Run(ctx, l); err != nil {
 		return err
 	}
@@ -76,6 +79,9 @@ func (p pipeline) run(ctx context.Context, h *halt) error {
 func goOn(h *halt) func(context.Context, *link.Error) error {
 	var told sync.Map
 	return func(_ context.Context, err *link.Error) error {
+		if errors.Is(err, errPlanned) {
+			return nil
+		}
 		if _, ok := told.LoadOrStore(err.Op, true); !ok {
 			h.say("failure %q", err.Error())
 		}

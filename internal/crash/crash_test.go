@@ -45,23 +45,23 @@ func planted() []scenario {
 	}
 	return []scenario{
 		plant("drops-a-row", false, func(p *pipeline, _ *halt) {
-			real := p.outlet
-			p.outlet = lifecycle{real, func(ctx context.Context, records []record.Record, u record.Update) error {
+			real := p.lane.Outlet
+			p.lane.Outlet = lifecycle{real, func(ctx context.Context, records []record.Record, u record.Update) error {
 				return real.Push(ctx, slices.DeleteFunc(slices.Clone(records), func(r record.Record) bool { return r.Payload.(row).N == 100 }), u)
 			}}
 		}),
 		plant("commits-before-delivery", false, func(p *pipeline, _ *halt) {
-			real := p.outlet
+			real := p.lane.Outlet
 			var late []record.Record
-			p.outlet = lifecycle{real, func(ctx context.Context, records []record.Record, u record.Update) error {
+			p.lane.Outlet = lifecycle{real, func(ctx context.Context, records []record.Record, u record.Update) error {
 				now := late
 				late = slices.Clone(records)
 				return real.Push(ctx, now, u)
 			}}
 		}),
 		plant("writes-twice", false, func(p *pipeline, _ *halt) {
-			real := p.outlet
-			p.outlet = lifecycle{real, func(ctx context.Context, records []record.Record, u record.Update) error {
+			real := p.lane.Outlet
+			p.lane.Outlet = lifecycle{real, func(ctx context.Context, records []record.Record, u record.Update) error {
 				if err := real.Push(ctx, records, u); err != nil {
 					return err
 				}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/databay-go/databay/buffer"
 	"github.com/databay-go/databay/inlet"
+	"github.com/databay-go/databay/link"
 	"github.com/databay-go/databay/outlet/fileoutlet"
 	"github.com/databay-go/databay/record"
 )
@@ -37,7 +38,7 @@ func fileScenario(name string, byID bool) scenario {
 			return pipeline{
 				inlet:      numbers(until),
 				processors: []record.Processor{hold()},
-				outlet:     fileoutlet.New(rowsFile(at), &fileoutlet.Options{Encode: encode, Idempotent: byID}),
+				lane:       link.Lane{Outlet: fileoutlet.New(rowsFile(at), &fileoutlet.Options{Encode: encode, Idempotent: byID})},
 				store:      store,
 				idle:       3,
 				close:      store.Close,
@@ -67,7 +68,18 @@ func readFile(ctx context.Context, at place, now *snapshot) (err error) {
 	if err := now.readBolt(ctx, at); err != nil {
 		return err
 	}
-	file, err := os.Open(rowsFile(at))
+	return now.readLines(rowsFile(at), func(line []byte) (r row, ok bool, err error) {
+		if _, text, ok := bytes.Cut(line, []byte("\t")); ok {
+			line = text
+		}
+		return r, json.Unmarshal(line, &r) == nil, nil
+	})
+}
+
+// readLines reads a file of a row a line, by a function that says whether a line is a
+// whole one.
+func (s *snapshot) readLines(name string, decode func(line []byte) (r row, ok bool, err error)) (err error) {
+	file, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
@@ -76,14 +88,15 @@ func readFile(ctx context.Context, at place, now *snapshot) (err error) {
 	defer func() { err = errors.Join(err, file.Close()) }()
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		line := lines.Bytes()
-		if _, text, ok := bytes.Cut(line, []byte("\t")); ok {
-			line = text
+		r, ok, err := decode(lines.Bytes())
+		switch {
+		case err != nil:
+		case ok:
+			err = s.count(r)
+		default:
+			s.torn++ // the row is written again
 		}
-		var r row
-		if json.Unmarshal(line, &r) != nil {
-			now.torn++ // the row is written again
-		} else if err := now.count(r); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -25,6 +25,8 @@ const (
 	put          = "put"
 	beforeCommit = "before commit" // of a broker
 	committed    = "committed"
+	beforeLetter = "before dead letter"
+	letter       = "dead letter" // written, and the link does not know it
 )
 
 // halt makes the process wait to be killed at a pass of a step, and talks to the parent
@@ -109,7 +111,8 @@ func (in haltingBroker) Commit(ctx context.Context, position []byte) error {
 
 type haltingOutlet struct {
 	outlet.Outlet
-	h *halt
+	h             *halt
+	before, after string // the steps around a push
 }
 
 func (o haltingOutlet) Unwrap() outlet.Outlet { return o.Outlet }
@@ -120,9 +123,9 @@ func (o haltingOutlet) ReadOnly() bool {
 }
 
 func (o haltingOutlet) Push(ctx context.Context, records []record.Record, u record.Update) error {
-	o.h.reach(beforePush)
+	o.h.reach(o.before)
 	err := o.Outlet.Push(ctx, records, u)
-	o.h.reach(pushed)
+	o.h.reach(o.after)
 	return err
 }
 

@@ -55,16 +55,24 @@ func (s scenario) kill(ctx context.Context, n int, seed uint64, verbose bool, ou
 }
 
 func (h *hunt) hunt(ctx context.Context, n int) error {
+	if err := h.more(ctx); err != nil {
+		return err
+	}
 	if err := h.whole(ctx); err != nil {
 		return fmt.Errorf("before the first kill: %w", err)
 	}
 	for h.tally.kills < n || h.at.fault != nil && h.tally.faults.made == 0 {
+		if err := h.more(ctx); err != nil {
+			return err
+		}
 		if err := h.one(ctx); err != nil {
 			return err
 		}
 	}
-	if err := h.whole(ctx); err != nil {
-		return fmt.Errorf("after the last kill: %w", err)
+	for i := 0; i == 0 || h.check.open() > 0 && i < 10; i++ { // what a stop abandons comes again
+		if err := h.whole(ctx); err != nil {
+			return fmt.Errorf("after the last kill: %w", err)
+		}
 	}
 	h.tally.missing = h.check.missing()
 	if h.idempotent {
@@ -90,7 +98,7 @@ func (h *hunt) one(ctx context.Context) error {
 	var c child
 	fault := h.at.fault
 	switch {
-	case fault == nil || h.random.IntN(3) == 0: // a kill only
+	case fault == nil || h.random.IntN(3) == 0 || fault.before && h.random.IntN(2) == 0: // a kill only
 		fault = nil
 		if h.random.IntN(2) == 0 {
 			c.after = h.moment(h.took)
@@ -127,18 +135,24 @@ func (h *hunt) moment(within time.Duration) time.Duration {
 	return 1 + time.Duration(h.random.Int64N(int64(within)+1))
 }
 
-// run grows the source, runs a child process, and checks what there is then.
-func (h *hunt) run(ctx context.Context, c child) (ending, error) {
-	more := rowsPerRun - h.check.open()
-	if more > 0 {
-		from := h.check.until + 1
-		h.check.grow(h.check.until + more)
-		if h.grow != nil {
-			if err := h.grow(ctx, h.at, from, h.check.until); err != nil {
-				return ending{}, fmt.Errorf("more rows: %w", err)
-			}
-		}
+// more grows the source, so that there are rows for a child process.
+func (h *hunt) more(ctx context.Context) error {
+	from, more := h.check.until+1, rowsPerRun-h.check.open()
+	if more <= 0 {
+		return nil
 	}
+	h.check.grow(h.check.until + more)
+	if h.grow == nil {
+		return nil
+	}
+	if err := h.grow(ctx, h.at, from, h.check.until); err != nil {
+		return fmt.Errorf("more rows: %w", err)
+	}
+	return nil
+}
+
+// run runs a child process and checks what there is then.
+func (h *hunt) run(ctx context.Context, c child) (ending, error) {
 	c.scenario, c.at, c.until = h.name, h.at, h.check.until
 	e, err := c.run(ctx)
 	if err != nil {

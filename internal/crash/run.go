@@ -22,10 +22,10 @@ type child struct {
 
 	step  string        // where it is killed, or
 	pass  int           // at which pass of the step
-	after time.Duration // how long after it began to move rows; 0 and no step: it is not killed
+	after time.Duration // how long after it began; 0 and no step: it is not killed
 
 	fault *fault
-	begin time.Duration // when the fault begins, after the child began to move rows
+	begin time.Duration // when the fault begins, after the child began
 	long  time.Duration // how long it lasts
 }
 
@@ -37,7 +37,11 @@ func (c child) String() string {
 	case c.after != 0:
 		text = fmt.Sprintf("kill after %v", c.after)
 	}
-	if c.fault != nil {
+	switch {
+	case c.fault == nil:
+	case c.fault.before:
+		text += ", fault before"
+	default:
 		text += fmt.Sprintf(", fault after %v for %v", c.begin, c.long)
 	}
 	return text
@@ -50,7 +54,7 @@ type ending struct {
 	failure      string        // what it said about the first failures after which it went on
 	faulty       bool          // there was a fault
 	acknowledged int64         // the last revision of the store that the store has acknowledged
-	took         time.Duration // how long it moved rows, until none was left
+	took         time.Duration // how long it moved rows, until the last one
 }
 
 func (e ending) String() string {
@@ -120,6 +124,7 @@ func (c child) run(ctx context.Context) (e ending, err error) {
 	var faulty chan error       // of the fault, if it is to happen
 	over := make(chan struct{}) // closed when the process has ended
 	var began time.Time
+	dry := false
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		word, rest, _ := strings.Cut(lines.Text(), " ")
 		switch word {
@@ -135,10 +140,16 @@ func (c child) run(ctx context.Context) (e ending, err error) {
 		case "halted":
 			kill()
 		case "dry":
-			e.took = time.Since(began)
+			dry = true // what is held is still to come
+			if e.took == 0 {
+				e.took = time.Since(began)
+			}
 		case "acknowledged":
 			if e.acknowledged, err = strconv.ParseInt(rest, 10, 64); err != nil {
 				return e, err
+			}
+			if !dry {
+				e.took = time.Since(began)
 			}
 		case "failure":
 			e.failure += " " + rest

@@ -43,6 +43,7 @@ func scenarios() []scenario {
 		sqlite.once(true),
 		sqlite.byID(),
 		brokerScenario("broker-sqlite-by-id", false),
+		letterScenario(),
 		withFullDisk(fileScenario("cursor-file", false)),
 		withFullDisk(fileScenario("cursor-file-by-id", true)),
 		withFullDisk(sqlite.once(false)),
@@ -83,7 +84,7 @@ func newRow(n int64) row { return row{n, "row " + strconv.FormatInt(n, 10)} }
 // snapshot is what survives at one moment.
 type snapshot struct {
 	rows      map[int64]int      // how often each row is in the target
-	torn      int                // parts of rows in the target
+	torn      int                // lines of the target that are not whole
 	committed func(n int64) bool // whether the row n is delivered, says the store or the broker
 	revision  int64              // of the store
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/databay-go/databay/inlet/sqlinlet"
 	"github.com/databay-go/databay/internal/testserver"
+	"github.com/databay-go/databay/link"
 	"github.com/databay-go/databay/outlet/sqloutlet"
 	"github.com/databay-go/databay/outlet/sqloutlet/pgxcopy"
 	"github.com/databay-go/databay/record"
@@ -150,7 +151,7 @@ func (d database) once(held bool) scenario {
 			if d.driver == "pgx" {
 				o.Copy = pgxcopy.Copy
 			}
-			p := pipeline{inlet: d.inlet(db), processors: []record.Processor{toSink(h)}, outlet: sqloutlet.New(db, "sink", o), store: s, idle: 2, close: db.Close}
+			p := pipeline{inlet: d.inlet(db), processors: []record.Processor{toSink(h)}, lane: link.Lane{Outlet: sqloutlet.New(db, "sink", o)}, store: s, idle: 2, close: db.Close}
 			if held {
 				p.processors = append(p.processors, hold())
 			}
@@ -191,7 +192,7 @@ func (d database) sinkByID(at place, db *sql.DB, h *halt) (pipeline, error) {
 	store, err := openBolt(at)
 	return pipeline{
 		processors: []record.Processor{toSink(h), hold()},
-		outlet:     sqloutlet.New(db, "sink", &sqloutlet.Options{IDColumn: "id", Batch: 3}),
+		lane:       link.Lane{Outlet: sqloutlet.New(db, "sink", &sqloutlet.Options{IDColumn: "id", Batch: 3})},
 		store:      store,
 		close:      func() error { return errors.Join(db.Close(), store.Close()) },
 	}, err
