@@ -6,9 +6,9 @@ import "fmt"
 type checker struct {
 	until     int64 // the last row there is
 	last      snapshot
-	delivered []bool // whether row i+1 is committed, says the last snapshot
-	lost      map[int64]bool
-	outside   int
+	delivered []bool         // whether row i+1 is committed, says the last snapshot
+	lost      map[int64]bool // rows that were not in the target, and were to be
+	outside   int            // how often a row was written that was not to be
 }
 
 func newChecker() *checker {
@@ -66,15 +66,13 @@ func (c *checker) add(now snapshot, acknowledged int64) error {
 	return nil
 }
 
-// missing returns how many rows are not in the target, or were not there although the
-// store said so. All are to be there.
-func (c *checker) missing() int {
+// finish says that all rows are to be in the target.
+func (c *checker) finish() {
 	for n := int64(1); n <= c.until; n++ {
 		if c.last.rows[n] == 0 {
 			c.lost[n] = true
 		}
 	}
-	return len(c.lost)
 }
 
 // twice returns how many rows are more than once in the target.

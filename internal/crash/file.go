@@ -19,7 +19,7 @@ import (
 )
 
 // fileScenario moves numbers through a buffer, which holds the commit back, into a
-// file.
+// file or, by their IDs, into several, of which all but one are full.
 func fileScenario(name string, byID bool) scenario {
 	return scenario{
 		name:       name,
@@ -35,10 +35,14 @@ func fileScenario(name string, byID bool) scenario {
 				h.reach(writing)
 				return fileoutlet.JSON(buf, r)
 			}
+			o := &fileoutlet.Options{Encode: encode, Idempotent: byID}
+			if byID {
+				o.Rotate.Size = 5000
+			}
 			return pipeline{
 				inlet:      numbers(until),
 				processors: []record.Processor{hold()},
-				lane:       link.Lane{Outlet: fileoutlet.New(rowsFile(at), &fileoutlet.Options{Encode: encode, Idempotent: byID})},
+				lane:       link.Lane{Outlet: fileoutlet.New(rowsFile(at), o)},
 				store:      store,
 				idle:       3,
 				close:      store.Close,
@@ -68,12 +72,21 @@ func readFile(ctx context.Context, at place, now *snapshot) (err error) {
 	if err := now.readBolt(ctx, at); err != nil {
 		return err
 	}
-	return now.readLines(rowsFile(at), func(line []byte) (r row, ok bool, err error) {
-		if _, text, ok := bytes.Cut(line, []byte("\t")); ok {
-			line = text
+	names, err := filepath.Glob(rowsFile(at) + "*") // with those that were renamed
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := now.readLines(name, func(line []byte) (r row, ok bool, err error) {
+			if _, text, ok := bytes.Cut(line, []byte("\t")); ok {
+				line = text
+			}
+			return r, json.Unmarshal(line, &r) == nil, nil
+		}); err != nil {
+			return err
 		}
-		return r, json.Unmarshal(line, &r) == nil, nil
-	})
+	}
+	return nil
 }
 
 // readLines reads a file of a row a line, by a function that says whether a line is a

@@ -99,7 +99,7 @@ func killAll(ctx context.Context, chosen []scenario, kills int, seed uint64, ver
 		left := len(chosen) - i - 1 // of which each is to have a kill
 		n := min(max(1, (kills-sum.kills)*s.weight/weight), kills-sum.kills-left)
 		weight -= s.weight
-		t, err := s.kill(ctx, n, seed+uint64(i), verbose, out)
+		t, err := s.kill(ctx, n, seed, verbose, out)
 		if _, ok := errors.AsType[skipped](err); ok {
 			fmt.Fprintf(out, "%s: SKIPPED, it is NOT tested: %v\n", s.name, err)
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -39,8 +40,10 @@ func (s scenario) kill(ctx context.Context, n int, seed uint64, verbose bool, ou
 	p := testserver.NewProgram(ctx)
 	defer func() { err = errors.Join(err, p.Close()) }()
 	h := &hunt{scenario: s, at: place{folder: folder}, check: newChecker(), log: func(string, ...any) {}}
-	h.random = rand.New(rand.NewPCG(seed, uint64(n))) //nolint:gosec // moments, no secrets
-	h.steps = h.random.IntN(len(s.steps))             // the first one
+	name := fnv.New64()
+	_, _ = io.WriteString(name, s.name)                  // it cannot fail
+	h.random = rand.New(rand.NewPCG(seed, name.Sum64())) //nolint:gosec // moments, no secrets
+	h.steps = h.random.IntN(len(s.steps))                // the first one
 	if verbose {
 		h.log = func(format string, args ...any) { fmt.Fprintf(out, s.name+": "+format+"\n", args...) }
 	}
@@ -50,7 +53,7 @@ func (s scenario) kill(ctx context.Context, n int, seed uint64, verbose bool, ou
 		}
 	}
 	err = h.hunt(ctx, n)
-	h.tally.outside = h.check.outside
+	h.tally.missing, h.tally.outside = len(h.check.lost), h.check.outside
 	return h.tally, err
 }
 
@@ -74,7 +77,7 @@ func (h *hunt) hunt(ctx context.Context, n int) error {
 			return fmt.Errorf("after the last kill: %w", err)
 		}
 	}
-	h.tally.missing = h.check.missing()
+	h.check.finish()
 	if h.idempotent {
 		h.tally.idempotent = h.check.twice()
 	}
