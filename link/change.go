@@ -254,9 +254,9 @@ func (l *Link) takeDown(ctx context.Context, ns *Nodes, nodes []any) error {
 	}
 	ctx, cancel := l.bounded(ctx)
 	defer cancel()
-	p := newPatience(ctx)
-	defer p.end()
-	defer context.AfterFunc(ctx, p.expire)()
+	p := &patience{time: ctx}
+	defer p.done()
+	defer context.AfterFunc(ctx, func() { p.expired() })()
 	return join(l.down(p, ns, nodes))
 }
 

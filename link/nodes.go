@@ -289,13 +289,14 @@ func (c *call) withinGrace(ctx context.Context) bool {
 
 // shutdown begins to shut node down, unless another link uses it still, and returns
 // the call, or nil if there is nothing to do.
-func (ns *Nodes) shutdown(ctx context.Context, node any) *call {
+func (ns *Nodes) shutdown(p *patience, node any) *call {
 	s, ok := capability[shutdowner](node)
 	if !ok {
 		if _, ok := capability[starter](node); !ok {
 			return nil
 		}
 	}
+	ctx := p.context()
 	return begin(func() error {
 		u, err := ns.enter(nil, node)
 		if err != nil {

@@ -17,49 +17,78 @@ const (
 	graceReport = 950 * time.Millisecond // handlers
 )
 
-// patience is how long the steps of a stop are waited for.
+// patience is how long the steps of a stop are waited for: so much longer than its
+// time, which is a context, that another one ends first.
 type patience struct {
-	ctx    context.Context // of the last commit and of nodes shutting down
-	cancel context.CancelCauseFunc
-
-	// Closed when these are not waited for any longer.
-	commits, aside, nodes, handlers chan struct{}
+	time context.Context
 
 	mu     sync.Mutex
-	closed bool
-	steps  []*time.Timer
+	end    time.Time       // of time; zero: it has not ended
+	last   context.Context // of the last commit and of nodes shutting down; nil: there is none
+	cancel context.CancelCauseFunc
+	timer  *time.Timer // that ends last; nil: it is not set
 }
 
-func newPatience(ctx context.Context) *patience {
-	p := &patience{commits: make(chan struct{}), aside: make(chan struct{}), nodes: make(chan struct{}), handlers: make(chan struct{})}
-	p.ctx, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	return p
-}
-
-// expire ends the time.
-func (p *patience) expire() {
+// expired notes the end of the time.
+func (p *patience) expired() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || len(p.steps) > 0 {
-		return
+	if p.end.IsZero() {
+		p.end = time.Now()
+		p.bound()
 	}
-	after := func(d time.Duration, f func()) { p.steps = append(p.steps, time.AfterFunc(d, f)) }
-	after(graceLast, func() { p.cancel(ErrStopped) })
-	after(graceCommit, func() { close(p.commits) })
-	after(graceAside, func() { close(p.aside) })
-	after(graceNodes, func() { close(p.nodes) })
-	after(graceReport, func() { close(p.handlers) })
+	return p.end
 }
 
-// end is called when nothing is waited for any longer.
-func (p *patience) end() {
+// bound sees to it that last ends some time after the time does. p.mu is held.
+func (p *patience) bound() {
+	if cancel := p.cancel; cancel != nil && p.timer == nil && !p.end.IsZero() {
+		p.timer = time.AfterFunc(time.Until(p.end.Add(graceLast)), func() { cancel(ErrStopped) })
+	}
+}
+
+// context returns the context of the last commit and of nodes shutting down.
+func (p *patience) context() context.Context {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closed = true
-	for _, timer := range p.steps {
-		timer.Stop()
+	if p.last == nil {
+		p.last, p.cancel = context.WithCancelCause(context.WithoutCancel(p.time))
+		p.bound()
 	}
-	p.cancel(ErrStopped)
+	return p.last
+}
+
+// spent reports whether the time has ended so long ago.
+func (p *patience) spent(grace time.Duration) bool {
+	return p.time.Err() != nil && time.Since(p.expired()) >= grace
+}
+
+// within waits for the end of a call until the time has ended so long ago, and reports
+// whether it has ended.
+func (p *patience) within(grace time.Duration, c *call) bool {
+	if c.within(p.time.Done()) {
+		return true
+	}
+	late := time.NewTimer(time.Until(p.expired().Add(grace)))
+	defer late.Stop()
+	select {
+	case <-c.done:
+		return true
+	case <-late.C:
+		return c.ended()
+	}
+}
+
+// done is called when nothing is waited for any longer.
+func (p *patience) done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	if p.cancel != nil {
+		p.cancel(ErrStopped)
+	}
 }
 
 // down shuts nodes down, the last first, and returns what has failed.
@@ -73,9 +102,9 @@ func (l *Link) down(p *patience, ns *Nodes, nodes []any) (failures []*Error) {
 		failures = append(failures, &Error{Op: OpShutdown, Link: l.name, Node: nameOf(node), Number: -1, Err: err})
 	}
 	for _, node := range slices.Backward(nodes) {
-		switch c := ns.shutdown(p.ctx, node); {
+		switch c := ns.shutdown(p, node); {
 		case c == nil:
-		case !c.within(p.aside):
+		case !p.within(graceAside, c):
 			rest = append(rest, open{node, c})
 		case c.err != nil:
 			failed(node, c.err)
@@ -83,7 +112,7 @@ func (l *Link) down(p *patience, ns *Nodes, nodes []any) (failures []*Error) {
 	}
 	for _, o := range rest {
 		switch {
-		case !o.call.within(p.nodes):
+		case !p.within(graceNodes, o.call):
 			ns.hang(o.node)
 			l.leaveBehind(nameOf(o.node), o.call)
 			failed(o.node, errAbandoned)

@@ -177,9 +177,9 @@ func (ln *lane) isEmpty() bool {
 // drop gives up what is left in a lane that was removed, or will soon after ctx has
 // ended.
 func (l *Link) drop(ctx context.Context, ln *lane) error {
-	p := newPatience(ctx)
-	defer p.end()
-	defer context.AfterFunc(ctx, p.expire)()
+	p := &patience{time: ctx}
+	defer p.done()
+	defer context.AfterFunc(ctx, func() { p.expired() })()
 	l.mu.Lock()
 	var hung []string
 	if ln.interrupt() { // there is no time left for another try
@@ -215,7 +215,7 @@ func (l *Link) drop(ctx context.Context, ln *lane) error {
 	left.gone = append(left.gone, ln)
 	l.mu.Unlock()
 	if commit {
-		begin(func() error { l.commit(life, false); return nil }).within(p.commits)
+		p.within(graceCommit, begin(func() error { l.commit(life, false); return nil }))
 	}
 	var errs []error
 	for _, name := range hung {

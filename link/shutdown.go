@@ -12,8 +12,7 @@ import (
 
 // stop is a Shutdown that is going on, or was the last one.
 type stop struct {
-	*patience
-	life context.CancelCauseFunc // of the contexts of calls
+	patience // of the contexts of calls
 
 	// Guarded by Link.mu.
 	hard   bool // its time has ended
@@ -22,7 +21,6 @@ type stop struct {
 	gone   bool // handlers are not waited for any longer
 	timers []*time.Timer
 
-	done   chan struct{}
 	report Report
 	err    error
 }
@@ -58,7 +56,7 @@ func (l *Link) Shutdown(ctx context.Context) (Report, error) {
 	first := l.phase == started
 	if first {
 		l.phase = stopping
-		l.stop = &stop{patience: newPatience(l.ctx), life: l.cancel, done: make(chan struct{})}
+		l.stop = &stop{patience: patience{time: l.ctx}}
 		if l.changing {
 			l.giveUp(ErrStopped)
 		}
@@ -86,7 +84,11 @@ func (l *Link) finish(ctx context.Context, s *stop, first bool) (Report, error) 
 	if first {
 		l.end(s)
 	}
-	<-s.done
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !s.ended {
+		l.idle.Wait()
+	}
 	return s.report, s.err
 }
 
@@ -98,7 +100,7 @@ func (l *Link) cut(s *stop) {
 		return
 	}
 	s.hard = true
-	s.life(ErrStopped)
+	l.cancel(ErrStopped)
 	after := func(d time.Duration, flag *bool) {
 		s.timers = append(s.timers, time.AfterFunc(d, func() {
 			l.mu.Lock()
@@ -109,7 +111,7 @@ func (l *Link) cut(s *stop) {
 	}
 	after(graceCalls, &s.over)
 	after(graceReport, &s.gone)
-	s.expire()
+	s.expired()
 }
 
 // await waits until done reports true, or until *limit does.
@@ -147,8 +149,8 @@ func (l *Link) end(s *stop) {
 
 	hung, front := l.abandon()
 	if l.commits() {
-		commit := begin(func() error { l.commit(s.ctx, true); return nil }) // its failures are noted
-		if !commit.within(s.commits) {
+		commit := begin(func() error { l.commit(s.context(), true); return nil }) // its failures are noted
+		if !s.within(graceCommit, commit) {
 			l.mu.Lock()
 			if name := l.journal.calling; name != "" {
 				hung = append(hung, name)
@@ -156,7 +158,7 @@ func (l *Link) end(s *stop) {
 			l.mu.Unlock()
 		}
 	}
-	hung = append(hung, l.drain(s.patience, front)...)
+	hung = append(hung, l.drain(&s.patience, front)...)
 	var failures []*Error
 	for _, name := range hung {
 		failures = append(failures, &Error{Op: OpShutdown, Node: name, Err: errAbandoned})
@@ -167,7 +169,7 @@ func (l *Link) end(s *stop) {
 		l.left.leaving = nil
 	}
 	l.mu.Unlock()
-	failures = append(failures, l.down(s.patience, ns, append(l.allNodes(), leaving...))...)
+	failures = append(failures, l.down(&s.patience, ns, append(l.allNodes(), leaving...))...)
 	ns.disclaim(l, leaving)
 	l.conclude(s, last, failures)
 }
@@ -179,7 +181,7 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
 		l.note(err)
 	}
 	for _, err := range failures {
-		begin(func() error { l.judge(err); return nil }).within(s.handlers)
+		s.within(graceReport, begin(func() error { l.judge(err); return nil }))
 	}
 
 	l.mu.Lock()
@@ -195,7 +197,7 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
 	l.fillReport(last)
 	l.send(last)
 	l.mu.Unlock()
-	begin(func() error { l.deliver(); return nil }).within(s.handlers)
+	go l.deliver()
 	l.await(&s.gone, func() bool { return l.delivering == nil && l.outbox == nil })
 
 	l.mu.Lock()
@@ -221,13 +223,12 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
 		l.left.draining = nil
 	}
 	s.ended = true
-	s.life(ErrStopped)
-	s.patience.end()
+	l.cancel(ErrStopped)
+	s.done()
 	for _, timer := range s.timers {
 		timer.Stop()
 	}
 	l.idle.Broadcast()
-	close(s.done)
 }
 
 // lastOffer lets lanes that were busy when the last transfer was handed over offer
@@ -352,17 +353,15 @@ func (l *Link) empty(p *patience, c *chain, hung *[]string) []record.Record {
 	if c == nil {
 		return nil
 	}
-	select {
-	case <-p.commits: // there is no time left to ask holders
+	if p.spent(graceCommit) { // there is no time left to ask holders
 		return c.leave()
-	default:
 	}
 	emptied := make(chan []record.Record, 1)
 	emptying := begin(func() error {
-		emptied <- c.empty(p.ctx)
+		emptied <- c.empty(p.context())
 		return nil
 	})
-	if !emptying.within(p.commits) {
+	if !p.within(graceCommit, emptying) {
 		name := c.calling()
 		l.leaveBehind(name, emptying)
 		*hung = append(*hung, name)
