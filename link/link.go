@@ -110,7 +110,8 @@ type Host interface {
 	// returns what is left of it: nil if it has.
 	Failed(ctx context.Context, l *Link, err *Error) error
 
-	// Reported is given every Report, after OnReport and under the same rules.
+	// Reported is given every Report, after OnReport and under the same rules. It
+	// does not keep Lanes, which becomes that of another Report.
 	Reported(ctx context.Context, l *Link, r Report)
 
 	// Changed is told that Ready or Wake may have changed.
@@ -436,7 +437,7 @@ func (l *Link) newBarrier(t *Transfer) *barrier {
 		b.due = l.due
 	}
 	for i, s := range t.sources {
-		b.points[i] = point{s.name(), s.position, s.from}
+		b.points[i] = s.point()
 	}
 	l.journal.order = append(l.journal.order, b)
 	return b
@@ -524,7 +525,8 @@ func (l *Link) changes(a *Account) {
 		lanes = append(slices.Clip(lanes), l.left.gone...)
 		l.left.gone = nil
 	}
-	*a = Account{Lanes: make([]LaneAccount, len(lanes))}
+	*a = Account{Lanes: slices.Grow(a.Lanes, len(lanes))[:len(lanes)]}
+	clear(a.Lanes)
 	a.add(&l.account, 1)
 	a.add(&l.reported, -1)
 	a.Failed += int64(len(l.transit))

@@ -133,11 +133,15 @@ func (l *Link) end(s *stop) {
 	}
 	l.mu.Unlock()
 	l.await(&s.over, func() bool { return !l.changing })
-	last := &Transfer{link: l, stop: true}
-	go func() {
+	l.mu.Lock()
+	last := l.blank()
+	last.link, last.stop = l, true
+	l.mu.Unlock()
+	beginning := begin(func() error {
 		l.mu.Lock()
 		last.begin(l, Tick{Reason: record.Flush})
-	}()
+		return nil
+	})
 	l.await(&s.over, func() bool { return last.handed || last.finished })
 	resting := func() bool {
 		return !slices.ContainsFunc(l.allLanes(), func(ln *lane) bool { return ln.working })
@@ -172,6 +176,12 @@ func (l *Link) end(s *stop) {
 	failures = append(failures, l.down(&s.patience, ns, append(l.allNodes(), leaving...))...)
 	ns.disclaim(l, leaving)
 	l.conclude(s, last, failures)
+	if beginning.ended() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		last.account.Lanes = nil // the report of the stop has them
+		last.release()
+	}
 }
 
 // conclude tells the handlers about failures and the report, and ends the stop.

@@ -20,10 +20,9 @@ type source struct {
 	state atomic.Int32 // of a pull: untouched, calling or returned
 
 	// Of the transfer that is before its hand-over.
-	from     time.Time // end of the last window
-	position []byte    // where it has read to
-	records  []record.Record
-	err      error
+	from    time.Time // end of the last window
+	records []record.Record
+	err     error
 }
 
 // positioned is how a link deals with the position of an inlet.
@@ -31,6 +30,7 @@ type positioned struct {
 	pos    inlet.Positioner
 	seek   inlet.Seeker    // nil: it cannot be set to one
 	commit inlet.Committer // nil: it need not know
+	read   []byte          // where it has read to, with the last transfer
 }
 
 // The states of a source.
@@ -52,6 +52,15 @@ func newSource(in inlet.Inlet, name string) *source {
 
 // name returns the name of the inlet, which is unique in the link.
 func (s *source) name() string { return s.origin.Inlet }
+
+// point returns where the inlet stands.
+func (s *source) point() point {
+	p := point{name: s.name(), from: s.from}
+	if s.at != nil {
+		p.position = s.at.read
+	}
+	return p
+}
 
 // resumable reports whether the inlet will return again what was not committed.
 func (s *source) resumable() bool { return s.at != nil && (s.at.seek != nil || s.at.commit != nil) }
@@ -96,7 +105,7 @@ func (s *source) pull(ctx context.Context, u record.Update) {
 func (s *source) locate() {
 	failed := func(err error) { s.err = errors.Join(s.err, fmt.Errorf("position: %w", err)) }
 	err := guard(func() error {
-		s.position = s.at.pos.Position()
+		s.at.read = s.at.pos.Position()
 		return nil
 	}, failed)
 	if err != nil {
@@ -118,8 +127,12 @@ func (s *source) take(due time.Time) error {
 
 // rewind sets the inlet to what is committed.
 func (s *source) rewind(ctx context.Context, l *Link, at point) error {
-	s.from, s.position = at.from, at.position
-	if s.at == nil || s.at.seek == nil {
+	s.from = at.from
+	if s.at == nil {
+		return nil
+	}
+	s.at.read = at.position
+	if s.at.seek == nil {
 		return nil
 	}
 	return l.try(ctx, s.name(), func() error { return s.at.seek.Seek(ctx, at.position) })

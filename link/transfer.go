@@ -91,6 +91,7 @@ func (l *Link) Transfer(ctx context.Context, tick Tick) (report Report, err erro
 		return Report{}, err
 	}
 	report, err = t.result()
+	t.account.Lanes = nil // the caller has them
 	t.release()
 	l.mu.Unlock()
 	return report, err
@@ -526,6 +527,9 @@ func (t *Transfer) Release() {
 	l := t.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.onReport != nil {
+		t.account.Lanes = nil // it may keep them
+	}
 	t.release()
 }
 
@@ -535,7 +539,7 @@ func (t *Transfer) release() {
 	if !t.finished || t.uses > 0 || t.done != nil || t.dead || l.delivering == t || l.nodes == nil {
 		return
 	}
-	*t = Transfer{}
+	*t = Transfer{account: Account{Lanes: t.account.Lanes[:0]}}
 	l.nodes.transfers.Put(t)
 }
 

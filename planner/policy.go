@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/databay-go/databay/link"
 	"github.com/databay-go/databay/record"
@@ -79,6 +80,7 @@ func (e *entry) Reported(ctx context.Context, l *link.Link, r link.Report) {
 		e.book.reported(r)
 	}
 	if p.opts.OnReport != nil {
+		r.Lanes = slices.Clone(r.Lanes)
 		p.reporter.add(delivery{ctx, e, r}, wait)
 	}
 }
