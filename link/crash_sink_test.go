@@ -14,17 +14,17 @@ import (
 
 // crashLane is a lane of the pipeline and its sink, which survives.
 type crashLane struct {
-	w        *crashWorld
-	index    int
-	name     string
-	stages   []crashStage
-	order    crashOrder // that is kept on the way here
-	readOnly bool
-	pending  int // bound of the lane
-	retry    link.Retry
+	w                 *crashWorld
+	index             int
+	name              string
+	stages            []crashStage
+	order             crashOrder // that is kept on the way here
+	readOnly          bool
+	pending           int // bound of the lane
+	retry             link.Retry
 	optional, relaxed bool
-	onFull   link.OnFull
-	giveUp   link.GiveUp
+	onFull            link.OnFull
+	giveUp            link.GiveUp
 
 	accepted int64 // records, in the life of the link
 

@@ -183,8 +183,10 @@ func (ln *lane) renewed() *lane {
 }
 
 // allNodes returns all nodes in the order in which they are started.
-func (l *Link) allNodes() (nodes []any) {
-	for _, b := range l.letterboxes(l.lanes) {
+func (l *Link) allNodes() []any {
+	letters := l.letterboxes(l.lanes)
+	nodes := make([]any, 0, len(letters)+len(l.lanes)+len(l.inlets))
+	for _, b := range letters {
 		nodes = append(nodes, b.out)
 	}
 	for _, ln := range l.lanes {

@@ -26,7 +26,6 @@ type patience struct {
 	end    time.Time       // of time; zero: it has not ended
 	last   context.Context // of the last commit and of nodes shutting down; nil: there is none
 	cancel context.CancelCauseFunc
-	timer  *time.Timer // that ends last; nil: it is not set
 }
 
 // expired notes the end of the time.
@@ -40,10 +39,11 @@ func (p *patience) expired() time.Time {
 	return p.end
 }
 
-// bound sees to it that last ends some time after the time does. p.mu is held.
+// bound sees to it that last ends some time after the time does: it is called when
+// either is set. p.mu is held.
 func (p *patience) bound() {
-	if cancel := p.cancel; cancel != nil && p.timer == nil && !p.end.IsZero() {
-		p.timer = time.AfterFunc(time.Until(p.end.Add(graceLast)), func() { cancel(ErrStopped) })
+	if cancel := p.cancel; cancel != nil && !p.end.IsZero() {
+		time.AfterFunc(time.Until(p.end.Add(graceLast)), func() { cancel(ErrStopped) })
 	}
 }
 
@@ -83,9 +83,6 @@ func (p *patience) within(grace time.Duration, c *call) bool {
 func (p *patience) done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.timer != nil {
-		p.timer.Stop()
-	}
 	if p.cancel != nil {
 		p.cancel(ErrStopped)
 	}

@@ -15,11 +15,10 @@ type stop struct {
 	patience // of the contexts of calls
 
 	// Guarded by Link.mu.
-	hard   bool // its time has ended
-	ended  bool // it is done
-	over   bool // calls are not waited for any longer
-	gone   bool // handlers are not waited for any longer
-	timers []*time.Timer
+	hard  bool // its time has ended
+	ended bool // it is done
+	over  bool // calls are not waited for any longer
+	gone  bool // handlers are not waited for any longer
 
 	report Report
 	err    error
@@ -78,7 +77,7 @@ func (l *Link) Shutdown(ctx context.Context) (Report, error) {
 func (l *Link) finish(ctx context.Context, s *stop, first bool) (Report, error) {
 	cut := func() { l.cut(s) }
 	defer context.AfterFunc(ctx, cut)()
-	if l.shutdownTimeout > 0 {
+	if d, ok := ctx.Deadline(); l.shutdownTimeout > 0 && !(ok && time.Until(d) <= l.shutdownTimeout) {
 		defer time.AfterFunc(l.shutdownTimeout, cut).Stop()
 	}
 	if first {
@@ -102,12 +101,12 @@ func (l *Link) cut(s *stop) {
 	s.hard = true
 	l.cancel(ErrStopped)
 	after := func(d time.Duration, flag *bool) {
-		s.timers = append(s.timers, time.AfterFunc(d, func() {
+		time.AfterFunc(d, func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			*flag = true
 			l.idle.Broadcast()
-		}))
+		})
 	}
 	after(graceCalls, &s.over)
 	after(graceReport, &s.gone)
@@ -235,9 +234,6 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
 	s.ended = true
 	l.cancel(ErrStopped)
 	s.done()
-	for _, timer := range s.timers {
-		timer.Stop()
-	}
 	l.idle.Broadcast()
 }
 
