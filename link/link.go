@@ -33,10 +33,10 @@ type Link struct {
 	pushEmpty        bool
 	skipImmediate    bool
 
+	phase    phase // these fields and those below are guarded by mu
+	changing bool  // nodes are being added or removed
+	judging  bool  // OnError is being called
 	mu       sync.Mutex
-	phase    phase
-	changing bool                    // nodes are being added or removed
-	judging  bool                    // OnError is being called
 	idle     sync.Cond               // something has ended that others may wait for
 	stop     *stop                   // the Shutdown that is going on
 	giveUp   context.CancelCauseFunc // of the Start or the change of nodes that is going on

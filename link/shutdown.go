@@ -15,12 +15,14 @@ type stop struct {
 	patience // of the contexts of calls
 
 	// Guarded by Link.mu.
+	begun bool // nobody works on its transfer any more
 	hard  bool // its time has ended
 	ended bool // it is done
 	over  bool // calls are not waited for any longer
 	gone  bool // handlers are not waited for any longer
 
-	report Report
+	others bool    // more than one caller waits for the end
+	report *Report // for the others
 	err    error
 }
 
@@ -62,6 +64,7 @@ func (l *Link) Shutdown(ctx context.Context) (Report, error) {
 		l.idle.Broadcast()
 	}
 	s := l.stop
+	s.others = s.others || !first
 	l.mu.Unlock()
 	if !inside {
 		return l.finish(ctx, s, first)
@@ -81,14 +84,14 @@ func (l *Link) finish(ctx context.Context, s *stop, first bool) (Report, error) 
 		defer time.AfterFunc(l.shutdownTimeout, cut).Stop()
 	}
 	if first {
-		l.end(s)
+		return l.end(s)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for !s.ended {
 		l.idle.Wait()
 	}
-	return s.report, s.err
+	return *s.report, s.err
 }
 
 // cut ends the time of s.
@@ -123,7 +126,7 @@ func (l *Link) await(limit *bool, done func() bool) {
 }
 
 // end does the work of Shutdown.
-func (l *Link) end(s *stop) {
+func (l *Link) end(s *stop) (Report, error) {
 	l.mu.Lock()
 	for _, ln := range l.allLanes() {
 		if ln.interrupt() { // no pause is waited for
@@ -136,11 +139,13 @@ func (l *Link) end(s *stop) {
 	last := l.blank()
 	last.link, last.stop = l, true
 	l.mu.Unlock()
-	beginning := begin(func() error {
+	go func() {
 		l.mu.Lock()
 		last.begin(l, Tick{Reason: record.Flush})
-		return nil
-	})
+		l.mu.Lock()
+		s.begun = true
+		l.mu.Unlock()
+	}()
 	l.await(&s.over, func() bool { return last.handed || last.finished })
 	resting := func() bool {
 		return !slices.ContainsFunc(l.allLanes(), func(ln *lane) bool { return ln.working })
@@ -174,17 +179,18 @@ func (l *Link) end(s *stop) {
 	l.mu.Unlock()
 	failures = append(failures, l.down(&s.patience, ns, append(l.allNodes(), leaving...))...)
 	ns.disclaim(l, leaving)
-	l.conclude(s, last, failures)
-	if beginning.ended() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		last.account.Lanes = nil // the report of the stop has them
+	report, err := l.conclude(s, last, failures)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.begun {
+		last.account.Lanes = nil // the report has them
 		last.release()
 	}
+	return report, err
 }
 
 // conclude tells the handlers about failures and the report, and ends the stop.
-func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
+func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) (Report, error) {
 	for _, err := range failures {
 		err.Number = -1
 		l.note(err)
@@ -222,10 +228,12 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
 	if l.delivering != nil {
 		l.delivering.finish()
 	}
-	s.report, s.err = last.report(), last.open()
-	s.report.Err = join(last.errs)
-	if s.report.Err != nil {
-		s.report.Outcome = Failed
+	report, err := last.report(), last.open()
+	if report.Err = join(last.errs); report.Err != nil {
+		report.Outcome = Failed
+	}
+	if s.others {
+		s.report, s.err = new(report), err
 	}
 	l.phase, l.outbox, l.stop = stopped, nil, nil
 	if l.left != nil {
@@ -235,6 +243,7 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) {
 	l.cancel(ErrStopped)
 	s.done()
 	l.idle.Broadcast()
+	return report, err
 }
 
 // lastOffer lets lanes that were busy when the last transfer was handed over offer

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/databay-go/databay/link"
@@ -250,29 +251,34 @@ func (p *Planner) shutAll(ctx context.Context, entries []*entry) ([]link.Report,
 	reports := make([]link.Report, len(entries))
 	errs := make([]error, len(entries))
 	ended := make(chan struct{}, len(entries))
-	places, taken := sideBySide, 0
+	var next atomic.Int64
+	shut := func(i int64) {
+		defer func() { ended <- struct{}{} }()
+		reports[i], errs[i] = entries[i].link.Shutdown(ctx)
+	}
+	places := 0
+	add := func(n int) {
+		n = min(n, len(entries)-places)
+		places += n
+		for range n {
+			go func() {
+				for i := next.Add(1) - 1; i < int64(len(entries)); i = next.Add(1) - 1 {
+					shut(i)
+				}
+			}()
+		}
+	}
+	add(sideBySide)
 	timer := time.NewTimer(aMoment)
 	defer timer.Stop()
-	for i, e := range entries {
-		for taken >= places {
-			timer.Reset(aMoment)
-			select {
-			case <-ended:
-				taken--
-			case <-timer.C:
-				if len(ended) == 0 {
-					places *= 2
-				}
-			}
+	for left := len(entries); left > 0; {
+		select {
+		case <-ended:
+			left--
+		case <-timer.C:
+			add(places)
 		}
-		taken++
-		go func() {
-			defer func() { ended <- struct{}{} }()
-			reports[i], errs[i] = e.link.Shutdown(ctx)
-		}()
-	}
-	for ; taken > 0; taken-- {
-		<-ended
+		timer.Reset(aMoment)
 	}
 	return reports, errs
 }
@@ -315,9 +321,12 @@ func parts(err error) []error {
 func unique(errs []error) []error {
 	var all []error
 	for _, err := range errs {
+		if err == nil {
+			continue
+		}
 		for _, part := range parts(err) {
 			known := func(other error) bool { return errors.Is(other, part) }
-			if part != nil && !slices.ContainsFunc(all, known) {
+			if !slices.ContainsFunc(all, known) {
 				all = append(all, part)
 			}
 		}
