@@ -448,7 +448,7 @@ func (l *Link) newBarrier(t *Transfer) *barrier {
 func (l *Link) commitWith(ln *lane) *record.Commit {
 	j := l.journal
 	b := ln.queue.head().barrier
-	if b == nil || j == nil || j.running || j.newest != nil || j.order[0] != b || ln.at > 0 || l.required() != 1 || len(l.departed().draining) > 0 {
+	if b == nil || j == nil || j.running || j.newest != nil || len(j.order) == 0 || j.order[0] != b || ln.at > 0 || l.required() != 1 || len(l.departed().draining) > 0 {
 		return nil
 	}
 	offered := b.value != nil // then it may be written, and the outlet has to know
