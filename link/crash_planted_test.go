@@ -40,7 +40,7 @@ var plantedFaults = []planted{
 	plant("dropping what failed", "answer.go", "	refused, err := refusals(records, err)\n", "	refused, err := refusals(records, err)\n	refused = nil\n"),
 	plant("lost store answer taken for a fence", "commit.go", "		found, rev, getErr := ",
 		"		if err != nil {\n			return ErrFenced\n		}\n		found, rev, getErr := "),
-	plant("window not restored at start", "source.go", "	s.from, s.position = at.from, at.position\n", "	s.position = at.position\n"),
+	plant("window not restored at start", "source.go", "	s.from = at.from\n", ""),
 
 	plant("remainder off by one", "policy.go", "refusal{i, records[i], p.Failed[i]}", "refusal{i, records[max(i-1, 0)], p.Failed[i]}"),
 	plant("barrier passes pending records of another lane", "transfer.go", "b.left = l.required()", "b.left = min(l.required(), 1)"),

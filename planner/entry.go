@@ -36,7 +36,6 @@ type entry struct {
 	// What is wanted of it.
 	due   time.Time // the instant that waits; zero: none does
 	first *request  // forced transfers, in order
-	last  *request
 
 	after *entry // the next in the queue
 	slot  int    // its place in pool.running; below 0: it is not running
@@ -129,9 +128,7 @@ func (e *entry) pick() (tick link.Tick, ok bool) {
 		return link.Tick{}, false
 	}
 	if r := e.first; r != nil {
-		if e.first = r.next; e.first == nil {
-			e.last = nil
-		}
+		e.first = r.next
 		r.began, e.forced = true, r
 		return link.Tick{Reason: record.Forced}, true
 	}
@@ -221,7 +218,7 @@ func (e *entry) drop(err error) {
 	for r := e.first; r != nil; r = r.next {
 		r.settle(nil, err)
 	}
-	e.first, e.last = nil, nil
+	e.first = nil
 	if e.alarm != nil && e.alarm.timer != nil {
 		e.alarm.timer.Stop()
 	}

@@ -81,12 +81,11 @@ func (p *Planner) request(links []*link.Link) ([]*request, error) {
 	requests := make([]*request, len(entries))
 	for i, e := range entries {
 		r := &request{e: e, done: make(chan struct{})}
-		if e.last == nil {
-			e.first = r
-		} else {
-			e.last.next = r
+		at := &e.first
+		for *at != nil {
+			at = &(*at).next
 		}
-		e.last = r
+		*at = r
 		requests[i] = r
 		e.wanted()
 	}
@@ -119,20 +118,12 @@ func (p *Planner) withdraw(r *request, err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e := r.e; !r.began {
-		var before *request
-		for at := e.first; at != nil; before, at = at, at.next {
-			if at != r {
-				continue
-			}
-			if before == nil {
-				e.first = r.next
-			} else {
-				before.next = r.next
-			}
-			if e.last == r {
-				e.last = before
-			}
-			break
+		at := &e.first
+		for *at != nil && *at != r {
+			at = &(*at).next
+		}
+		if *at == r {
+			*at = r.next
 		}
 		r.settle(nil, err)
 	}
