@@ -112,10 +112,10 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Fatal says whether a planner without an OnError stops because of e. It goes on
-// after a failure of an optional lane, one whose records have become dead letters or
-// were dropped, a push, also of dead letters, whose records are kept and have failed
-// neither for good nor by a panic, and a broker's failure to take a commit, which is
-// repeated. Everything else stops it.
+// after a failure of an optional lane and, unless it is a panic, after one whose records
+// have become dead letters or were dropped, a push, also of dead letters, whose records
+// are kept and have not failed for good, and a broker's failure to take a commit, which
+// is repeated. Everything else stops it.
 func (e *Error) Fatal() bool {
 	switch {
 	case e.Optional:
