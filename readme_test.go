@@ -108,7 +108,7 @@ func TestREADME(t *testing.T) {
 		if name == "" || strings.Contains(name, "internal/") {
 			continue
 		}
-		assert.Containsf(t, string(text), "`"+strings.TrimPrefix(name, "examples/")+"`", "the README does not name %s", name)
+		assert.Truef(t, strings.Contains(string(text), "`"+strings.TrimPrefix(name, "examples/")+"`"), "the README does not name %s", name)
 	}
 	for _, page := range pages {
 		text, err := os.ReadFile(page)
