@@ -150,7 +150,7 @@ func (n *named) Validate() error {
 
 // validate asks what a decorator decorates for its mistakes.
 func validate(decorator string, in Inlet) error {
-	if v := reflect.ValueOf(in); !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
+	if isNil(in) {
 		return errors.New(decorator + ": the inlet is nil")
 	}
 	if v, ok := As[Validator](in); ok {
@@ -179,4 +179,10 @@ func (d *described) Pull(ctx context.Context, u record.Update) ([]record.Record,
 		records[i].Metadata = records[i].Metadata.Over(d.global)
 	}
 	return records, err
+}
+
+// isNil reports whether in is nil or holds a nil pointer or function.
+func isNil(in Inlet) bool {
+	v := reflect.ValueOf(in)
+	return !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
 }

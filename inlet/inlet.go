@@ -94,7 +94,7 @@ func (f Func) Pull(ctx context.Context, u record.Update) ([]record.Record, error
 // As finds in in, or in what it decorates, something that is a T, a capability
 // for instance. A decorator has a method Unwrap() Inlet.
 func As[T any](in Inlet) (T, bool) {
-	for in != nil {
+	for !isNil(in) {
 		if t, ok := in.(T); ok {
 			return t, true
 		}

@@ -67,19 +67,28 @@ func newChain(processors []record.Processor, groupers []record.Grouper) *chain {
 	for _, p := range processors {
 		c.stages = append(c.stages, newStage(p))
 	}
-	if len(groupers) > 0 {
-		c.grouping = &grouping{groupers: groupers}
-		c.stages = append(c.stages, &stage{op: OpGroup, name: "groupers", proc: c.grouping})
-	}
+	c.group()
 	return c
 }
 
-// renewed returns an empty chain in place of c.
+// group appends the stage of the groupers, if there are any.
+func (c *chain) group() {
+	if len(c.groupers) > 0 {
+		c.grouping = &grouping{groupers: c.groupers}
+		c.stages = append(c.stages, &stage{op: OpGroup, name: "groupers", proc: c.grouping})
+	}
+}
+
+// renewed returns an empty chain in place of c. It calls no user code.
 func (c *chain) renewed() *chain {
 	if c == nil {
 		return nil
 	}
-	fresh := newChain(c.processors, c.groupers)
+	fresh := &chain{processors: c.processors, groupers: c.groupers}
+	for _, s := range c.stages[:len(c.processors)] {
+		fresh.stages = append(fresh.stages, &stage{op: s.op, name: s.name, proc: s.proc, hold: s.hold})
+	}
+	fresh.group()
 	if u := c.undertaker; u != nil {
 		fresh.bury(u.link, u.box, u.lane, u.optional)
 	}

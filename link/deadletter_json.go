@@ -83,10 +83,49 @@ func encodePayload(payload any) (encoding string, text json.RawMessage) {
 	}
 	text, err := marshal(payload)
 	if err != nil {
-		text, _ = marshal(fmt.Sprintf("%+v", payload))
+		text, _ = marshal(shown(payload))
 		return asText, text
 	}
 	return asJSON, text
+}
+
+// shown returns what fmt says about v, or only its type if that would not end, since v
+// contains itself.
+func shown(v any) string {
+	if !ends(reflect.ValueOf(v), 1000) {
+		return fmt.Sprintf("%T, nested too deep", v)
+	}
+	return fmt.Sprintf("%+v", v)
+}
+
+// ends reports whether nothing in v is nested more than depth deep.
+func ends(v reflect.Value, depth int) bool {
+	if depth == 0 {
+		return false
+	}
+	switch v.Kind() {
+	case reflect.Interface, reflect.Pointer:
+		return v.IsNil() || ends(v.Elem(), depth-1)
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			if !ends(it.Key(), depth-1) || !ends(it.Value(), depth-1) {
+				return false
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if !ends(v.Index(i), depth-1) {
+				return false
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if !ends(v.Field(i), depth-1) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func encodeMetadata(m record.Metadata) json.RawMessage {
@@ -101,7 +140,7 @@ func encodeMetadata(m record.Metadata) json.RawMessage {
 		name, _ := marshal(key)
 		text, err := marshal(value)
 		if err != nil {
-			text, _ = marshal(fmt.Sprintf("%+v", value))
+			text, _ = marshal(shown(value))
 		}
 		b = append(append(append(b, name...), ':'), text...)
 	}

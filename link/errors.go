@@ -154,7 +154,57 @@ func (e *PanicError) Unwrap() error {
 
 // caught makes an error of what ended a call of user code: a deferred function
 // calls it with the result of recover if the call has not returned.
-func caught(value any) error { return &PanicError{Value: value, Stack: debug.Stack()} }
+func caught(value any) error {
+	if err, ok := value.(error); ok {
+		if broken := unsound(err); broken != nil {
+			return broken
+		}
+	}
+	return &PanicError{Value: value, Stack: debug.Stack()}
+}
+
+// sound returns err if its methods, and those of all that it wraps, can be called, else
+// a [*PanicError] that says so: those of a nil pointer that was returned as an error
+// panic, for instance.
+func sound(err error) error {
+	if err != nil {
+		if broken := unsound(err); broken != nil {
+			return broken
+		}
+	}
+	return err
+}
+
+func unsound(err error) (broken error) {
+	defer func() {
+		if v := recover(); v != nil {
+			broken = &PanicError{Value: fmt.Sprintf("%v, in a method of the error, a %T", v, err), Stack: debug.Stack()}
+		}
+	}()
+	touch(err)
+	_, _ = errors.AsType[*noError](err)
+	return nil
+}
+
+// touch calls the methods of err and of all that it wraps.
+func touch(err error) {
+	_ = err.Error()
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			touch(inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if inner != nil {
+				touch(inner)
+			}
+		}
+	}
+}
+
+// noError is an error that nothing is.
+type noError struct{ error }
 
 // guard calls f and returns its error. A panic of f is returned as an error. If
 // f calls runtime.Goexit, the goroutine ends: failed is then called with an
@@ -171,7 +221,7 @@ func guard(f func() error, failed func(error)) (err error) {
 			failed(caught(nil))
 		}
 	}()
-	err = f()
+	err = sound(f())
 	returned = true
 	return err
 }

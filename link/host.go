@@ -92,7 +92,7 @@ func (l *Link) judge(err *Error) {
 		failed := func(cause error) { l.callbackFailed(ctx, host, err.Number, "OnError", cause) }
 		verdict := error(err)
 		caught := guard(func() error {
-			verdict = l.onError(ctx, err)
+			verdict = sound(l.onError(ctx, err))
 			return nil
 		}, failed)
 		if caught != nil {

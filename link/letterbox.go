@@ -58,16 +58,14 @@ func (b *letterbox) write(ctx context.Context, timeout time.Duration, letters []
 	case <-ctx.Done():
 		return done, context.Cause(ctx)
 	}
-	records := make([]record.Record, len(letters))
+	records := make([]record.Record, 0, len(letters))
+	var uncopied record.Failures
 	for i, d := range letters {
-		if b.copier != nil {
-			p, err := b.copier.Payload(d.Record.Payload)
-			if err != nil {
-				return done, err
-			}
-			d.Record = d.Record.With(p)
+		if err := b.copy(&d); err != nil {
+			uncopied.Add(i, err)
+			continue
 		}
-		records[i] = d.letter()
+		records = append(records, d.letter())
 	}
 	if timeout > 0 {
 		var cancel context.CancelFunc
@@ -77,8 +75,13 @@ func (b *letterbox) write(ctx context.Context, timeout time.Duration, letters []
 	b.calls.Store(true)
 	defer b.calls.Store(false)
 	// In a goroutine of its own, so that a runtime.Goexit ends nothing else.
-	err = alone(func() error { return b.out.Push(ctx, records, u) })
-	rest, err := refusals(records, err)
+	if len(records) > 0 {
+		err = alone(func() error { return b.out.Push(ctx, records, u) })
+	}
+	if missing := uncopied.Err(); missing != nil {
+		err = merge(record.AsPartial(missing), len(letters), err)
+	}
+	rest, err := refusals(make([]record.Record, len(letters)), err)
 	for i := range done {
 		done[i] = true
 	}
@@ -86,6 +89,18 @@ func (b *letterbox) write(ctx context.Context, timeout time.Duration, letters []
 		done[r.index] = false
 	}
 	return done, err
+}
+
+// copy gives the letter a copy of its payload, if the outlet gets copies.
+func (b *letterbox) copy(d *DeadLetter) error {
+	if b.copier == nil {
+		return nil
+	}
+	return guard(func() error {
+		p, err := b.copier.Payload(d.Record.Payload)
+		d.Record = d.Record.With(p)
+		return err
+	}, nil)
 }
 
 // bury makes the refused records for which chosen reports true dead letters, of the

@@ -153,10 +153,9 @@ func (l *Link) recall(ctx context.Context) error {
 // renew makes the stages empty, and replaces the lanes that the last stop has left
 // behind.
 func (l *Link) renew() {
-	fresh := l.chain.renewed() // calls String methods
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.chain, l.halted = fresh, nil
+	l.chain, l.halted = l.chain.renewed(), nil
 	lanes := make([]*lane, len(l.lanes))
 	for i, ln := range l.lanes {
 		if ln.dead {

@@ -30,7 +30,7 @@ func inner(node any) (any, bool) {
 
 // capability finds in node, or in what it decorates, something that is a T.
 func capability[T any](node any) (T, bool) {
-	for node != nil {
+	for !isNil(node) {
 		if t, ok := node.(T); ok {
 			return t, true
 		}
@@ -50,7 +50,7 @@ func capability[T any](node any) (T, bool) {
 // identity, and not those to values without a size, which are equal without being
 // the same.
 func identity(node any) (id any, ok bool) {
-	for decorated := true; decorated && node != nil; node, decorated = inner(node) {
+	for decorated := true; decorated && !isNil(node); node, decorated = inner(node) {
 		switch t := reflect.TypeOf(node); t.Kind() {
 		case reflect.Pointer:
 			if t.Elem().Size() > 0 {

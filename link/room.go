@@ -62,23 +62,31 @@ func (ln *lane) oldest(inbox bool) (from *fifo, at int) {
 // full, as far as the outlets of letters accept them.
 func (l *Link) makeRoom(t *Transfer) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, ln := range l.lanes {
-		for ln.policy.onFull == DeadLetterOldest && ln.surplus() > 0 && l.halted == nil && !t.dead {
-			if !ln.buryOldest(t.ctx) {
-				break
+	lanes := l.lanes
+	l.mu.Unlock()
+	for _, ln := range lanes {
+		for more := true; more; {
+			l.mu.Lock()
+			more = ln.policy.onFull == DeadLetterOldest && ln.surplus() > 0 && l.halted == nil && !t.dead
+			var failures []*Error
+			if more {
+				more, failures = ln.buryOldest(t.ctx)
+			}
+			l.mu.Unlock()
+			for _, failure := range failures {
+				l.fail(failure)
 			}
 		}
 	}
 }
 
 // buryOldest makes dead letters of some of the oldest records, and reports whether all of
-// these were accepted. l.mu is held, but not meanwhile.
-func (ln *lane) buryOldest(ctx context.Context) bool {
+// these were accepted, and what has failed. l.mu is held, but not meanwhile.
+func (ln *lane) buryOldest(ctx context.Context) (all bool, failures []*Error) {
 	l := ln.link
 	from, at := ln.oldest(false)
 	if from == nil {
-		return false
+		return false, nil
 	}
 	e := &from.entries[at]
 	records := e.records[:min(ln.surplus(), len(e.records))]
@@ -92,7 +100,7 @@ func (ln *lane) buryOldest(ctx context.Context) bool {
 	written, err := box.bury(ctx, ln.timeout, w, d, t, refused, func(int) bool { return true })
 	l.mu.Lock()
 	if ln.dead {
-		return false
+		return false, nil
 	}
 	e = ln.leaving()
 	e.leaving = false
@@ -105,12 +113,11 @@ func (ln *lane) buryOldest(ctx context.Context) bool {
 	e.records = left
 	ln.account.DeadLettered += int64(len(written))
 	ln.done(len(written))
-	failures := l.lettersFailed(box, len(records)-len(written), w, err)
+	failures = l.lettersFailed(box, len(records)-len(written), w, err)
 	for _, failure := range failures {
 		failure.Number, failure.Optional = t.number, ln.optional && failure.Kept
-		l.failUnlocked(failure)
 	}
-	return len(written) == len(records)
+	return len(written) == len(records), failures
 }
 
 // leaving returns the entry whose records are being made dead letters. l.mu is held.

@@ -94,7 +94,8 @@ func (s *source) pull(ctx context.Context, u record.Update) {
 		return
 	}
 	u.From = s.from
-	s.records, s.err = s.in.Pull(ctx, u)
+	records, err := s.in.Pull(ctx, u)
+	s.records, s.err = records, sound(err)
 	if s.at != nil {
 		s.locate()
 	}

@@ -21,8 +21,9 @@ func (m *mistakes) limit(field string, d DeadLetterLimit) {
 // window counts the dead letters among the last records. A nil window has no bound.
 type window struct {
 	of       int64
+	size     int64   // Max+1
 	seen     int64   // records
-	failures []int64 // where in them the last Max+1 dead letters were; a ring
+	failures []int64 // where in them the last dead letters were, up to size; a ring
 	count    int64   // dead letters
 }
 
@@ -30,7 +31,7 @@ func newWindow(d DeadLetterLimit) *window {
 	if d.Of == 0 {
 		return nil
 	}
-	return &window{of: int64(d.Of), failures: make([]int64, d.Max+1)}
+	return &window{of: int64(d.Of), size: int64(d.Max) + 1}
 }
 
 // pass counts n records that are delivered.
@@ -47,7 +48,11 @@ func (w *window) fail(n int) {
 			return
 		}
 		w.seen++
-		w.failures[w.count%int64(len(w.failures))] = w.seen
+		if at := w.count % w.size; at < int64(len(w.failures)) {
+			w.failures[at] = w.seen
+		} else {
+			w.failures = append(w.failures, w.seen)
+		}
 		w.count++
 	}
 }
@@ -71,18 +76,17 @@ func (w *window) exceeded() bool { return w != nil && w.over(0) }
 
 // over reports whether there are too many when i more have been written.
 func (w *window) over(i int64) bool {
-	size := int64(len(w.failures))
-	oldest := w.count + i - size // of the last Max+1
+	oldest := w.count + i - w.size // of the last Max+1
 	switch {
 	case oldest < 0:
 		return false
 	case oldest >= w.count: // it is one of the i
-		return size <= w.of
+		return w.size <= w.of
 	}
-	return w.failures[oldest%size] > w.seen+i-w.of
+	return w.failures[oldest%w.size] > w.seen+i-w.of
 }
 
 // tooMany returns the error of a window that is exceeded.
 func (w *window) tooMany() error {
-	return fmt.Errorf("%w: more than %d of the last %d records", ErrTooManyDeadLetters, len(w.failures)-1, w.of)
+	return fmt.Errorf("%w: more than %d of the last %d records", ErrTooManyDeadLetters, w.size-1, w.of)
 }

@@ -161,11 +161,17 @@ func readOnly(out Outlet) bool {
 
 // validate asks what a decorator decorates for its mistakes.
 func validate(decorator string, out Outlet) error {
-	if v := reflect.ValueOf(out); !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
+	if isNil(out) {
 		return errors.New(decorator + ": the outlet is nil")
 	}
 	if v, ok := As[Validator](out); ok {
 		return v.Validate()
 	}
 	return nil
+}
+
+// isNil reports whether out is nil or holds a nil pointer or function.
+func isNil(out Outlet) bool {
+	v := reflect.ValueOf(out)
+	return !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
 }

@@ -82,7 +82,7 @@ func (f Func) Push(ctx context.Context, records []record.Record, u record.Update
 // has a method Unwrap() Outlet. Use it for [Starter], [Shutdowner], [Validator]
 // and [fmt.Stringer]; claims about data are not looked for in what is decorated.
 func As[T any](out Outlet) (T, bool) {
-	for out != nil {
+	for !isNil(out) {
 		if t, ok := out.(T); ok {
 			return t, true
 		}
