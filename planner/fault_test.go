@@ -135,6 +135,12 @@ func TestFaultySchedules(t *testing.T) {
 		{"next panics at once", func(b *bench, s *badSchedule) {
 			s.next = from(b, 0, func(time.Time) time.Time { panic("no idea") })
 		}, 0, "no idea"},
+		{"next exits at once", func(b *bench, s *badSchedule) {
+			s.next = from(b, 0, func(time.Time) time.Time { runtime.Goexit(); return time.Time{} })
+		}, 0, "runtime.Goexit"},
+		{"bind exits", func(_ *bench, s *badSchedule) {
+			s.bind = func() schedule.Schedule { runtime.Goexit(); return nil }
+		}, 0, "runtime.Goexit"},
 		{"bind panics", func(_ *bench, s *badSchedule) {
 			s.bind = func() schedule.Schedule { panic("no anchor") }
 		}, 0, "no anchor"},

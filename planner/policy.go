@@ -42,6 +42,7 @@ func (e *entry) Failed(ctx context.Context, l *link.Link, failure *link.Error) (
 		}
 	}()
 	verdict := p.opts.OnError(ctx, failure)
+	_ = errors.Is(verdict, errGoexit) // panics if it is an error that cannot be used, as a nil pointer
 	returned = true
 	if errors.Is(failure, link.ErrFenced) || errors.Is(failure, link.ErrTooManyDeadLetters) {
 		p.mu.Lock()

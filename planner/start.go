@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/databay-go/databay/link"
@@ -130,7 +131,7 @@ func (p *Planner) startAll(ctx context.Context, entries []*entry, trigger func(f
 	}
 	anchor := time.Now()
 	for _, e := range up {
-		if err := p.schedule(e, anchor); err != nil {
+		if err := p.schedule(ctx, e, anchor); err != nil {
 			return err
 		}
 	}
@@ -159,16 +160,54 @@ func (p *Planner) startAll(ctx context.Context, entries []*entry, trigger func(f
 	return nil
 }
 
-// schedule begins the schedule of e.
-func (p *Planner) schedule(e *entry, anchor time.Time) error {
+// schedule begins the schedule of e. It leaves behind one that does not return soon
+// after ctx has ended.
+func (p *Planner) schedule(ctx context.Context, e *entry, anchor time.Time) error {
+	e.book.opens()
+	begun := make(chan error, 1)
+	var settled atomic.Bool // it has begun, or was left behind
+	go func() {
+		var err error
+		defer func() { // also after runtime.Goexit, of which the timetable has told
+			if settled.CompareAndSwap(false, true) {
+				begun <- err
+			} else {
+				p.opts.Trigger.Remove(e.link.Name())
+			}
+		}()
+		err = p.begin(e, anchor, &settled)
+	}()
+	select {
+	case err := <-begun:
+		return err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case err := <-begun:
+		return err
+	case <-timer.C:
+	}
+	if !settled.CompareAndSwap(false, true) {
+		return <-begun
+	}
+	return scheduleError(e.link, fmt.Errorf("abandoned: it has not returned: %w", context.Cause(ctx)))
+}
+
+// begin makes the timetable of e and adds it to the trigger, unless that is settled
+// meanwhile.
+func (p *Planner) begin(e *entry, anchor time.Time, settled *atomic.Bool) error {
 	table := newTimetable(e, anchor)
 	next := table.Next(anchor)
+	if settled.Load() {
+		return nil
+	}
 	e.clock.Lock()
 	p.mu.Lock()
 	e.table, e.next = table, next
 	p.mu.Unlock()
 	e.clock.Unlock()
-	e.book.opens()
 	return p.opts.Trigger.Add(e.link.Name(), table, anchor)
 }
 

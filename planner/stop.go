@@ -68,7 +68,11 @@ func (p *Planner) beginStop() {
 
 // stop is the goroutine that stops the planner.
 func (p *Planner) stop() {
-	p.opts.Trigger.Stop()
+	untriggered := make(chan struct{})
+	go func() { // a schedule may hang
+		defer close(untriggered)
+		p.opts.Trigger.Stop()
+	}()
 	p.mu.Lock()
 	for _, e := range p.links {
 		if e.stage == active {
@@ -99,6 +103,11 @@ func (p *Planner) stop() {
 	reports, errs := p.shutAll(ctx, stopped)
 	for i := range errs {
 		errs[i] = open(reports[i], errs[i:i+1])
+	}
+	select {
+	case <-untriggered:
+	case <-late.Done():
+		errs = append(errs, errors.New("planner: the Trigger has not stopped, as when a schedule does not return: abandoned"))
 	}
 	if !p.reporter.close(late) {
 		errs = append(errs, errors.New("planner: OnReport has not returned: abandoned"))
