@@ -29,6 +29,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -62,19 +63,19 @@ func (r result) failed() bool {
 	return r.ratio < tolerance*r.goal
 }
 
-// workloads are in the order in which they run.
-var workloads = []struct {
+type workload struct {
 	name string
 	run  func(amount) ([]result, error)
-}{
+}
+
+// core are the workloads of packages that need the standard library only. Those of
+// connectors are in nodes.
+var core = []workload{
 	{"W1", runW1},
 	{"W2-map", runW2Map},
 	{"W2-readonly", runW2ReadOnly},
 	{"W2-struct", runW2Struct},
 	{"W3", runW3},
-	{"W4-csv", runW4CSV},
-	{"W4-jsonl", runW4JSONLines},
-	{"W4-mongo", runW4Mongo},
 	{"W5", runW5},
 	{"W6", runW6},
 }
@@ -110,7 +111,7 @@ func benchmark(run string, o amount, quick, verbose bool) error {
 		return fmt.Errorf("-run: %w", err)
 	}
 	var errs []error
-	for _, w := range workloads {
+	for _, w := range slices.Concat(core, nodes) {
 		if !selected.MatchString(w.name) {
 			continue
 		}

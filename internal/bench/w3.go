@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -31,10 +33,19 @@ func (s scheduled) String() string {
 
 // runW3 measures many links on one planner, against a heap and a goroutine a
 // transfer, each in processes of its own.
-func runW3(o amount) ([]result, error) {
+func runW3(o amount) (list []result, err error) {
 	if cpuTime() == 0 {
 		fmt.Fprintln(os.Stderr, "bench: W3 is skipped: CPU time and memory are measured on Linux only")
 		return nil, nil
+	}
+	folder, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	program := filepath.Join(folder, "child")
+	if out, err := exec.Command("go", "build", "-tags", "child", "-o", program, "./internal/bench").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("the child process cannot be built; want the root of the module as the folder: %w: %s", err, out)
 	}
 	var done, p99, cpu, rss []float64
 	var details []string
@@ -43,7 +54,7 @@ func runW3(o amount) ([]result, error) {
 		for i := range got {
 			side := (i + round) % 2
 			var err error
-			if got[side], err = spawn([2]string{"ours", "hand"}[side], o.ticks); err != nil {
+			if got[side], err = spawn(program, [2]string{"ours", "hand"}[side], o.ticks); err != nil {
 				return nil, err
 			}
 		}
@@ -62,14 +73,10 @@ func runW3(o amount) ([]result, error) {
 	}, nil
 }
 
-// spawn runs this program as a child process on one side.
-func spawn(side string, ticks int) (scheduled, error) {
+// spawn runs a child process on one side.
+func spawn(program, side string, ticks int) (scheduled, error) {
 	var s scheduled
-	self, err := os.Executable()
-	if err != nil {
-		return s, err
-	}
-	cmd := exec.Command(self, "-child", side, "-ticks", strconv.Itoa(ticks))
+	cmd := exec.Command(program, "-child", side, "-ticks", strconv.Itoa(ticks))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err == nil {

@@ -1,3 +1,5 @@
+//go:build !child
+
 package main
 
 import (
@@ -23,6 +25,13 @@ import (
 	"github.com/databay-go/databay/outlet/csvoutlet"
 	"github.com/databay-go/databay/outlet/fileoutlet"
 )
+
+// nodes are the workloads of connectors.
+var nodes = []workload{
+	{"W4-csv", runW4CSV},
+	{"W4-jsonl", runW4JSONLines},
+	{"W4-mongo", runW4Mongo},
+}
 
 const (
 	w4Page = 100 // objects of an answer

@@ -1,3 +1,5 @@
+//go:build !child
+
 package main
 
 import (
