@@ -26,7 +26,7 @@ var core = map[string][]string{
 	"outlet":   {"record"}, // the same
 	"spool":    {"record"}, // where records overflow to
 	"buffer":   {"record"}, // a Processor like any other
-	"link":     {"record", "inlet", "outlet", "schedule", "state"},
+	"link":     {"record", "inlet", "outlet", "schedule", "state", "spool"},
 	"planner":  {"record", "schedule", "link", "planner/internal/goroutine"},
 
 	"planner/internal/goroutine": nil, // which goroutine calls: a part of planner

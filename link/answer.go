@@ -19,7 +19,8 @@ func (ln *lane) answer(records []record.Record, err error) (more bool) {
 	if err == nil {
 		ln.accepted(len(records))
 		ln.finish()
-		return true
+		ln.taken(nil)
+		return !ln.dead
 	}
 	refused, err := refusals(records, err)
 	ln.accepted(len(records) - len(refused))
@@ -56,6 +57,7 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 	}
 	e = ln.head()
 	left, forGood := e.records[:0:0], false
+	var places []int
 	for i, r := range refused {
 		switch fates[i] {
 		case buried:
@@ -63,7 +65,7 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 		case dropped:
 			failure.Dropped++
 		default:
-			left = append(left, r.record)
+			left, places = append(left, r.record), append(places, r.index)
 			forGood = forGood || record.IsPermanent(r.cause)
 		}
 	}
@@ -82,6 +84,7 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 	if len(left) == 0 {
 		ln.finish()
 	}
+	ln.taken(places)
 	if failure.Records > 0 {
 		ln.link.failUnlocked(failure)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
 	"github.com/databay-go/databay/schedule"
+	"github.com/databay-go/databay/spool"
 	"github.com/databay-go/databay/state"
 )
 
@@ -130,6 +131,10 @@ type Lane struct {
 	// zero, the link pulls nothing, or if the lane is optional, the oldest records
 	// are dropped.
 	OnFull OnFull
+
+	// Spool is where OnFull: Spill moves records. It is started and shut down with
+	// the outlet.
+	Spool spool.Spool
 
 	// OnFail says what happens to records that were refused as often as Retry
 	// allows. If zero, they are kept and offered again with the next transfer.
@@ -367,6 +372,11 @@ func (m *mistakes) lane(field, prefix string, lane Lane, letters outlet.Outlet) 
 		m.add("%sTimeout is %v, want more than 0, or 0 or -1 for no bound", prefix, lane.Timeout)
 	}
 	m.policy(prefix, lane, letters)
+	if isNil(lane.Spool) && lane.Spool != nil {
+		m.add("%sSpool is a nil %T", prefix, lane.Spool)
+	} else if lane.Spool != nil {
+		m.node(prefix+"Spool", lane.Spool)
+	}
 	if lane.Pending < -1 {
 		m.add("%sPending is %d, want more than 0, 0 for %d or -1 for no bound", prefix, lane.Pending, defaultPending)
 	}

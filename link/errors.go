@@ -54,6 +54,7 @@ const (
 	OpGroup      Op = "group"       // calling the groupers
 	OpPush       Op = "push"        // pushing to an outlet
 	OpDeadLetter Op = "dead letter" // pushing to a dead-letter outlet
+	OpSpool      Op = "spool"       // moving records to a spool, or back
 	OpCommit     Op = "commit"      // telling an inlet what was delivered
 	OpReport     Op = "report"      // calling OnReport or OnError, checking the account
 	OpSchedule   Op = "schedule"    // asking the schedule
@@ -126,7 +127,7 @@ func (e *Error) Fatal() bool {
 		return record.IsPermanent(e.Err)
 	case e.DeadLettered+e.Dropped > 0 && !e.Kept:
 		return false
-	case e.Op == OpPush || e.Op == OpDeadLetter:
+	case e.Op == OpPush || e.Op == OpDeadLetter || e.Op == OpSpool:
 		return !e.Kept || record.IsPermanent(e.Err) && !e.handled
 	}
 	return true

@@ -28,6 +28,16 @@ func (f *fifo) push(e entry) {
 	f.entries = append(f.entries, e)
 }
 
+// pushFront puts e before all others.
+func (f *fifo) pushFront(e entry) {
+	if f.first == 0 {
+		f.entries = slices.Insert(f.entries, 0, e)
+		return
+	}
+	f.first--
+	f.entries[f.first] = e
+}
+
 func (f *fifo) pop() entry {
 	e := f.entries[f.first]
 	f.entries[f.first] = entry{}

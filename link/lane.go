@@ -38,6 +38,7 @@ type lane struct {
 	dead     bool     // it was given up
 	queue    fifo     // before the outlet
 	at       int      // how many entries of it were passed over since the lane was taken, see Relaxed
+	spill    *spill   // nil: there is no spool
 	trouble  *trouble // nil if everything that was offered since was accepted
 	ends     int      // of transfers, in inbox and queue
 	given    int64    // number of the last barrier added
@@ -88,7 +89,7 @@ func (ln *lane) enqueue(e entry) {
 // take takes the lane if it is idle and there is something to do, and reports
 // whether it did: the caller then has to call work. l.mu is held.
 func (ln *lane) take() bool {
-	if ln.working || ln.dead || ln.queue.len() == 0 && !ln.in.waiting() {
+	if ln.working || ln.dead || ln.queue.len() == 0 && !ln.in.waiting() && !ln.spill.behind() && !ln.commit {
 		return false
 	}
 	ln.trouble.begin()
@@ -135,6 +136,9 @@ func (ln *lane) step() bool {
 		l.commit(ctx, false)
 		l.mu.Lock()
 		return true
+	}
+	if ln.spill.behind() && (ln.queue.len() == 0 || len(ln.head().records) > 0) {
+		return ln.unspool()
 	}
 	if ln.queue.len() > ln.at {
 		e := ln.head()
@@ -193,6 +197,14 @@ func (ln *lane) pop() {
 	if e.transfer != nil {
 		e.transfer.uses--
 	}
+	if ln.spill != nil {
+		ln.spill.ahead = false
+	}
+	ln.passEnd(e)
+}
+
+// passEnd lets the barrier of e, which has left the queue, pass. l.mu is held.
+func (ln *lane) passEnd(e entry) {
 	if !e.end {
 		return
 	}
@@ -336,6 +348,8 @@ func (ln *lane) call() string {
 		return ln.account.Name
 	case ln.burying:
 		return ln.policy.box.name
+	case ln.spill != nil && ln.spill.busy:
+		return "spool of " + ln.account.Name
 	}
 	return ""
 }

@@ -112,6 +112,7 @@ func (l *Link) startNodes(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	l.restore()
 	if cause := context.Cause(ctx); errors.Is(cause, ErrStopped) {
 		return fmt.Errorf("link %q: %w", l.name, cause)
 	}
@@ -172,6 +173,9 @@ func (ln *lane) renewed() *lane {
 		link: ln.link, out: ln.out, timeout: ln.timeout, limit: ln.limit, atomic: ln.atomic, policy: ln.policy, window: newWindow(ln.link.limit), optional: ln.optional,
 		account: ln.account, reported: ln.reported, given: -1, passed: -1,
 	}
+	if ln.spill != nil {
+		fresh.spill = &spill{spool: ln.spill.spool}
+	}
 	if ln.copier != nil {
 		fresh.copier = new(record.Copier)
 	}
@@ -189,6 +193,9 @@ func (l *Link) allNodes() []any {
 		nodes = append(nodes, b.out)
 	}
 	for _, ln := range l.lanes {
+		if ln.spill != nil {
+			nodes = append(nodes, ln.spill.spool)
+		}
 		nodes = append(nodes, ln.out)
 	}
 	for _, ln := range l.lanes {

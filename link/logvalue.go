@@ -41,9 +41,9 @@ func (a *Account) attrs() []slog.Attr {
 // LogValue returns the counters that are not 0 as a group.
 func (l LaneAccount) LogValue() slog.Value {
 	return slog.GroupValue(counters(nil, []count{
-		{"offered", l.Offered}, {"produced", l.Produced}, {"replayed", l.Replayed}, {"filtered", l.Filtered},
-		{"held", l.Held}, {"pending", l.Pending}, {"delivered", l.Delivered}, {"deadLettered", l.DeadLettered},
-		{"dropped", l.Dropped}, {"removed", l.Removed}, {"overflowed", l.Overflowed}, {"refused", l.Refused},
+		{"offered", l.Offered}, {"produced", l.Produced}, {"replayed", l.Replayed}, {"restored", l.Restored}, {"filtered", l.Filtered},
+		{"held", l.Held}, {"pending", l.Pending}, {"spooled", l.Spooled}, {"delivered", l.Delivered}, {"deadLettered", l.DeadLettered},
+		{"dropped", l.Dropped}, {"removed", l.Removed}, {"overflowed", l.Overflowed}, {"refused", l.Refused}, {"damaged", l.Damaged},
 		{"abandoned", l.Abandoned}, {"again", l.Again()}, {"lost", l.Lost},
 	})...)
 }

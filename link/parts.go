@@ -66,6 +66,9 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 			ln.in = &intake{chain: c}
 		}
 		ln.account.Name = name
+		if c.Spool != nil {
+			ln.spill = &spill{spool: c.Spool}
+		}
 		if a, ok := c.Outlet.(outlet.Atomic); ok && l.journal != nil {
 			alone(func() error { // stores that cannot be compared panic
 				if a.Store() == any(l.journal.store) {
@@ -150,6 +153,9 @@ func (c *Lane) letters(field string) []place {
 // places returns the nodes of a lane. field is where the lane is, and the outlet.
 func (c *Lane) places(field, outlet string) []place {
 	places := []place{{outlet, c.Outlet}}
+	if c.Spool != nil {
+		places = append(places, place{field + "Spool", c.Spool})
+	}
 	for i, p := range c.Processors {
 		places = append(places, place{fmt.Sprintf("%sProcessors[%d]", field, i), p})
 	}
@@ -158,6 +164,9 @@ func (c *Lane) places(field, outlet string) []place {
 
 func (ln *lane) nodes() []any {
 	nodes := []any{ln.out}
+	if ln.spill != nil {
+		nodes = []any{ln.spill.spool, ln.out}
+	}
 	if ln.in != nil {
 		nodes = append(nodes, ln.in.chain.nodes()...)
 	}

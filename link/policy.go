@@ -26,6 +26,12 @@ const (
 	// DeadLetterOldest makes the oldest records dead letters. If the dead-letter
 	// outlet does not accept them, nothing is pulled.
 	DeadLetterOldest
+
+	// Spill moves what is pending to [Lane.Spool], but for what is being offered.
+	// What is there counts as durable: it holds back no commit, and survives a
+	// crash. It is offered in its turn, by another transfer's update. If the spool
+	// does not take it, nothing is pulled. A Shutdown moves there what is pending.
+	Spill
 )
 
 // OnFail says what happens to records that were refused as often as [Retry] allows.
@@ -136,10 +142,14 @@ func (m *mistakes) policy(prefix string, c Lane, letters outlet.Outlet) {
 	switch {
 	case c.OnFail > Drop:
 		m.add("%sOnFail is %d, want Keep or Drop", prefix, c.OnFail)
-	case c.OnFull > DeadLetterOldest:
-		m.add("%sOnFull is %d, want Block, DropOldest or DeadLetterOldest", prefix, c.OnFull)
+	case c.OnFull > Spill:
+		m.add("%sOnFull is %d, want Block, DropOldest, DeadLetterOldest or Spill", prefix, c.OnFull)
 	case c.OnFull == DeadLetterOldest && none:
 		m.add("%sOnFull is DeadLetterOldest without a DeadLetter, want one", prefix)
+	case (c.OnFull == Spill) != (c.Spool != nil):
+		m.add("%sOnFull is Spill or Spool is set, want both or neither", prefix)
+	case c.OnFull == Spill && c.Relaxed:
+		m.add("%sOnFull is Spill for a relaxed lane, want one of them", prefix)
 	case c.OnFull == Block && c.Optional:
 		m.add("%sOnFull is Block for an optional lane, which stops nothing, want DropOldest or DeadLetterOldest", prefix)
 	}

@@ -197,6 +197,7 @@ func (l *Link) drop(ctx context.Context, ln *lane) error {
 		ln.in.empty(l, p, &hung)
 	}
 	l.mu.Lock()
+	ln.returned()
 	ln.empty()
 	dropped := ln.account.Pending + ln.account.Held
 	ln.account.Dropped += dropped

@@ -73,21 +73,25 @@ type Account struct {
 
 // LaneAccount says what became of the records handed over to one lane:
 //
-//	Offered + Produced + Replayed = Filtered + Held + Pending + Delivered + DeadLettered + Dropped + Abandoned
+//	Offered + Produced + Replayed + Restored =
+//		Filtered + Held + Pending + Spooled + Delivered + DeadLettered + Dropped + Abandoned
 type LaneAccount struct {
 	Name         string
 	Offered      int64 // handed over to the lane
 	Produced     int64 // added by the lane's processors
 	Replayed     int64 // put back by Replay
+	Restored     int64 // found in the spool when the link was started
 	Filtered     int64 // taken out by them
 	Held         int64 // kept by them
 	Pending      int64 // not accepted yet
+	Spooled      int64 // in the spool of the lane
 	Delivered    int64 // accepted by the outlet
 	DeadLettered int64 // accepted by a dead-letter outlet
-	Dropped      int64 // given up, for one of the next three reasons
+	Dropped      int64 // given up, for one of the next four reasons
 	Removed      int64 // dropped because the outlet was removed
 	Overflowed   int64 // dropped because the lane was full, see OnFull
 	Refused      int64 // dropped because the outlet has refused them, see OnFail
+	Damaged      int64 // dropped because they could not be read from the spool
 	Abandoned    int64 // given up by Shutdown
 	Lost         int64 // of those abandoned: what no inlet will return again
 }
@@ -104,9 +108,9 @@ func (a *Account) balance() error {
 	}
 	for i := range a.Lanes {
 		l := &a.Lanes[i]
-		if in, out := l.Offered+l.Produced+l.Replayed, l.Filtered+l.Held+l.Pending+l.Delivered+l.DeadLettered+l.Dropped+l.Abandoned; in != out {
-			errs = append(errs, fmt.Errorf("%w: lane %s: offered %d + produced %d + replayed %d ≠ filtered %d + held %d + pending %d + delivered %d + dead letters %d + dropped %d + abandoned %d",
-				ErrUnbalanced, l.Name, l.Offered, l.Produced, l.Replayed, l.Filtered, l.Held, l.Pending, l.Delivered, l.DeadLettered, l.Dropped, l.Abandoned))
+		if in, out := l.Offered+l.Produced+l.Replayed+l.Restored, l.Filtered+l.Held+l.Pending+l.Spooled+l.Delivered+l.DeadLettered+l.Dropped+l.Abandoned; in != out {
+			errs = append(errs, fmt.Errorf("%w: lane %s: offered %d + produced %d + replayed %d + restored %d ≠ filtered %d + held %d + pending %d + spooled %d + delivered %d + dead letters %d + dropped %d + abandoned %d",
+				ErrUnbalanced, l.Name, l.Offered, l.Produced, l.Replayed, l.Restored, l.Filtered, l.Held, l.Pending, l.Spooled, l.Delivered, l.DeadLettered, l.Dropped, l.Abandoned))
 		}
 	}
 	return errors.Join(errs...)
@@ -149,15 +153,18 @@ func (l *LaneAccount) add(b *LaneAccount, sign int64) {
 	l.Offered += sign * b.Offered
 	l.Produced += sign * b.Produced
 	l.Replayed += sign * b.Replayed
+	l.Restored += sign * b.Restored
 	l.Filtered += sign * b.Filtered
 	l.Held += sign * b.Held
 	l.Pending += sign * b.Pending
+	l.Spooled += sign * b.Spooled
 	l.Delivered += sign * b.Delivered
 	l.DeadLettered += sign * b.DeadLettered
 	l.Dropped += sign * b.Dropped
 	l.Removed += sign * b.Removed
 	l.Overflowed += sign * b.Overflowed
 	l.Refused += sign * b.Refused
+	l.Damaged += sign * b.Damaged
 	l.Abandoned += sign * b.Abandoned
 	l.Lost += sign * b.Lost
 }
@@ -191,10 +198,12 @@ func (a Account) String() string {
 	}
 	add("produced", false, func(l LaneAccount) int64 { return a.Produced + l.Produced })
 	add("replayed", false, func(l LaneAccount) int64 { return a.Replayed + l.Replayed })
+	add("restored", false, func(l LaneAccount) int64 { return l.Restored })
 	add("filtered", true, func(l LaneAccount) int64 { return a.Filtered + l.Filtered })
 	add("failed", false, func(LaneAccount) int64 { return a.Failed })
 	add("held", true, func(l LaneAccount) int64 { return a.Held + l.Held })
 	add("pending", true, func(l LaneAccount) int64 { return l.Pending })
+	add("spooled", false, func(l LaneAccount) int64 { return l.Spooled })
 	add("delivered", true, func(l LaneAccount) int64 { return l.Delivered })
 	add("dead letters", false, func(l LaneAccount) int64 { return a.DeadLettered + l.DeadLettered })
 	add("dropped", true, func(l LaneAccount) int64 { return l.Dropped })

@@ -11,7 +11,11 @@ func (ln *lane) surplus() int {
 	if ln.limit < 0 {
 		return 0
 	}
-	return int(ln.account.Pending) - ln.limit + 1
+	n := int(ln.account.Pending) - ln.limit + 1
+	if n > 0 && ln.spill != nil && ln.keepsHead() {
+		n -= len(ln.queue.head().records) // it cannot leave
+	}
+	return n
 }
 
 // dropOldest drops as many of the oldest records as there are too many, but for those
@@ -58,13 +62,15 @@ func (ln *lane) oldest(inbox bool) (from *fifo, at int) {
 	return nil, 0
 }
 
-// makeRoom makes dead letters of the oldest records of lanes that do so when they are
-// full, as far as the outlets of letters accept them.
+// makeRoom moves what is more than full lanes may have to their spools, or makes dead
+// letters of the oldest records, as far as spools and the outlets of letters accept
+// them.
 func (l *Link) makeRoom(t *Transfer) {
 	l.mu.Lock()
 	lanes := l.lanes
 	l.mu.Unlock()
 	for _, ln := range lanes {
+		ln.spillSurplus(t)
 		for more := true; more; {
 			l.mu.Lock()
 			more = ln.policy.onFull == DeadLetterOldest && ln.surplus() > 0 && l.halted == nil && !t.dead
@@ -77,6 +83,14 @@ func (l *Link) makeRoom(t *Transfer) {
 				l.fail(failure)
 			}
 		}
+	}
+}
+
+func (ln *lane) spillSurplus(t *Transfer) {
+	ln.link.mu.Lock()
+	defer ln.link.mu.Unlock()
+	if ln.policy.onFull == Spill && ln.surplus() > 0 && !t.dead {
+		ln.spillOver(t.ctx, t)
 	}
 }
 

@@ -154,6 +154,12 @@ func (l *Link) end(s *stop) (Report, error) {
 	l.lastOffer(last)
 	l.await(&s.over, resting)
 	l.await(&s.over, func() bool { return l.journal == nil || !l.journal.running })
+	if l.spills() {
+		spilling := begin(func() error { l.spillRest(s.context(), last); return nil })
+		if !s.within(graceCommit, spilling) {
+			l.leaveBehind("spool", spilling)
+		}
+	}
 
 	hung, front := l.abandon()
 	if l.commits() {

@@ -554,6 +554,11 @@ func (t *Transfer) calling() (names []string) {
 	if name := t.link.chain.calling(); name != "" {
 		names = append(names, name)
 	}
+	for _, ln := range t.link.lanes {
+		if ln.spill != nil && ln.spill.busy && !ln.working {
+			names = append(names, ln.call())
+		}
+	}
 	if b := t.link.letters; b != nil && b.calls.Load() {
 		names = append(names, b.name)
 	}

@@ -1,0 +1,305 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/spool"
+)
+
+// spill is what a lane has on disk: records that are older than those in its queue, but
+// for the first entry if ahead says so. It is guarded by Link.mu.
+type spill struct {
+	spool    spool.Spool
+	unread   int64     // records in the spool that were not read
+	seq      int64     // up to which it was read
+	seqs     []int64   // of the records of the entry that was read, while it is in the queue
+	ahead    bool      // the first entry of the queue comes before what is in the spool
+	busy     bool      // the spool is called
+	transfer *Transfer // whose update the records bear
+}
+
+// chunk is how many records are read at a time.
+const chunk = 1000
+
+// behind reports whether what is in the spool comes next. l.mu is held.
+func (sp *spill) behind() bool { return sp != nil && sp.unread > 0 && !sp.ahead }
+
+// spillOver moves what is in the queue to the spool, but for what is being offered and
+// for what was read from there, and lets barriers pass that nothing else holds back.
+// What the spool cannot take, ever, becomes dead letters, or stays. l.mu is held, but
+// not meanwhile.
+func (ln *lane) spillOver(ctx context.Context, t *Transfer) {
+	l, sp, q := ln.link, ln.spill, &ln.queue
+	first := q.first
+	if ln.keepsHead() {
+		first++
+	}
+	var records []record.Record
+	for i := first; i < len(q.entries); i++ {
+		records = append(records, q.entries[i].records...)
+		q.entries[i].leaving = true // so that the lane does not offer it meanwhile
+	}
+	var refused []refusal
+	var err error
+	if len(records) > 0 {
+		err = sp.call(l, func() error { return sp.spool.Append(ctx, records) })
+		refused, err = refusals(records, err)
+	}
+	moved := len(records) - len(refused)
+	failure := &Error{Op: OpSpool, Node: ln.account.Name, Number: t.number, Records: len(refused), Optional: ln.optional, Err: err}
+	var letters map[int]bool
+	var lettersErr error
+	forGood := func(i int) bool { return record.IsPermanent(refused[i].cause) }
+	if w, box := ln.window, ln.policy.box; box != nil && len(refused) > 0 && !ln.dead {
+		d := DeadLetter{Lane: ln.account.Name, Stage: OpPush}
+		l.mu.Unlock()
+		d.Node = nameOf(ln.out)
+		letters, lettersErr = box.bury(ctx, ln.timeout, w, d, t, refused, forGood)
+		l.mu.Lock()
+	}
+	if ln.dead {
+		return
+	}
+	missing := make(map[int]bool)
+	for i, r := range refused {
+		if !letters[i] {
+			missing[r.index] = true
+		}
+	}
+	ln.strip(missing)
+	if moved > 0 {
+		if sp.transfer != nil {
+			sp.transfer.uses--
+		}
+		t.uses++
+		sp.transfer = t
+		sp.unread += int64(moved)
+	}
+	ln.account.Spooled += int64(moved)
+	ln.account.DeadLettered += int64(len(letters))
+	ln.done(moved + len(letters))
+	ln.passDurable()
+	if err != nil {
+		failure.DeadLettered, failure.Kept = len(letters), len(missing) > 0
+		failure.handled = failure.DeadLettered > 0 && !failure.Kept
+		l.failUnlocked(failure)
+	}
+	for _, failure := range l.lettersFailed(ln.policy.box, len(missing), ln.window, lettersErr) {
+		failure.Number, failure.Optional = t.number, ln.optional && failure.Kept
+		l.failUnlocked(failure)
+	}
+}
+
+// keepsHead reports whether the head of the queue is not to be moved to the spool: it is
+// being offered, or was read from there. l.mu is held.
+func (ln *lane) keepsHead() bool {
+	return ln.queue.len() > 0 && (ln.calling && (ln.in == nil || !ln.in.inside) || ln.burying || ln.spill.seqs != nil)
+}
+
+// passDurable lets barriers pass that only records in the spool are before. l.mu is held.
+func (ln *lane) passDurable() {
+	q := &ln.queue
+	for {
+		at := q.first
+		if ln.spill.seqs != nil {
+			at++ // what was read from the spool is there still
+		}
+		if at >= len(q.entries) || q.entries[at].transfer != nil || len(q.entries[at].records) > 0 {
+			return
+		}
+		e := q.entries[at]
+		q.remove(at)
+		ln.passEnd(e)
+	}
+}
+
+// call calls the spool. l.mu is held, but not meanwhile.
+func (sp *spill) call(l *Link, f func() error) error {
+	sp.busy = true
+	l.mu.Unlock()
+	err := alone(f)
+	l.mu.Lock()
+	sp.busy = false
+	return err
+}
+
+// strip takes records out of the entries that are leaving, but for missing ones, which
+// are counted over all of these. l.mu is held.
+func (ln *lane) strip(missing map[int]bool) {
+	q, n := &ln.queue, 0
+	rest := q.entries[:q.first:q.first]
+	ln.spill.ahead = false
+	for i := q.first; i < len(q.entries); i++ {
+		e := q.entries[i]
+		if !e.leaving {
+			ln.spill.ahead = ln.spill.ahead || i == q.first
+			rest = append(rest, e)
+			continue
+		}
+		e.leaving = false
+		left := e.records[:0:0]
+		for _, r := range e.records {
+			if missing[n] {
+				left = append(left, r)
+			}
+			n++
+		}
+		if e.records = left; len(left) == 0 && e.transfer != nil {
+			e.transfer.uses--
+			e.transfer = nil
+		}
+		if e.end || len(left) > 0 {
+			rest = append(rest, e)
+		}
+	}
+	q.entries = rest
+}
+
+// unspool reads what comes next from the spool, and reports whether there is something
+// to offer. l.mu is held, but not meanwhile.
+func (ln *lane) unspool() bool {
+	l, sp := ln.link, ln.spill
+	if l.phase != started { // it is safe where it is
+		return false
+	}
+	ctx, after := ln.link.ctx, sp.seq
+	var entries []spool.Entry
+	err := sp.call(l, func() (err error) {
+		entries, err = sp.spool.Read(ctx, after, chunk)
+		return err
+	})
+	if ln.dead {
+		return false
+	}
+	if err == nil && len(entries) == 0 {
+		err = fmt.Errorf("it holds nothing after %d, want %d records", after, sp.unread)
+		ln.account.Spooled -= sp.unread // somebody else has taken them
+		ln.account.Dropped += sp.unread
+		ln.account.Damaged += sp.unread
+		sp.unread = 0
+	}
+	if err != nil {
+		l.failUnlocked(&Error{Op: OpSpool, Node: ln.account.Name, Number: sp.transfer.number, Kept: true, Optional: ln.optional, Err: err})
+		return false
+	}
+	e := entry{transfer: sp.transfer}
+	var seqs, damaged []int64
+	for _, in := range entries {
+		sp.seq = in.Seq
+		if in.Err != nil {
+			damaged, err = append(damaged, in.Seq), in.Err
+			continue
+		}
+		e.records, seqs = append(e.records, in.Record), append(seqs, in.Seq)
+	}
+	read := int64(len(entries))
+	sp.unread = max(0, sp.unread-read)
+	ln.account.Spooled -= read
+	ln.account.Pending += int64(len(seqs))
+	if len(seqs) > 0 {
+		sp.seqs, sp.ahead = seqs, true
+		sp.transfer.uses++
+		ln.queue.pushFront(e)
+	}
+	if damaged != nil {
+		ln.account.Dropped += int64(len(damaged))
+		ln.account.Damaged += int64(len(damaged))
+		l.failUnlocked(&Error{Op: OpSpool, Node: ln.account.Name, Number: sp.transfer.number, Records: len(damaged), Dropped: len(damaged), Optional: ln.optional, Err: err})
+		ln.forget(damaged)
+	}
+	return !ln.dead
+}
+
+// taken notes which of the records that were read from the spool are left, by their
+// places among those offered, and removes the others from it. l.mu is held, but not
+// meanwhile.
+func (ln *lane) taken(left []int) {
+	sp := ln.spill
+	if sp == nil || sp.seqs == nil {
+		return
+	}
+	var rest, gone []int64
+	for i, seq := range sp.seqs {
+		if slices.Contains(left, i) {
+			rest = append(rest, seq)
+		} else {
+			gone = append(gone, seq)
+		}
+	}
+	sp.seqs = rest
+	ln.forget(gone)
+}
+
+// forget removes records from the spool. l.mu is held, but not meanwhile.
+func (ln *lane) forget(seqs []int64) {
+	if len(seqs) == 0 {
+		return
+	}
+	l, sp := ln.link, ln.spill
+	ctx := context.WithoutCancel(l.ctx) // what was accepted is not to come again
+	err := sp.call(l, func() error { return sp.spool.Remove(ctx, seqs) })
+	if err != nil && !ln.dead {
+		err = fmt.Errorf("what was accepted may be offered again after a start: %w", err)
+		l.failUnlocked(&Error{Op: OpSpool, Node: ln.account.Name, Number: sp.transfer.number, Kept: true, Optional: ln.optional, Err: err})
+	}
+}
+
+// restore takes over what is in the spools when the link is started.
+func (l *Link) restore() {
+	for _, ln := range l.lanes {
+		if ln.spill == nil {
+			continue
+		}
+		var n int64
+		alone(func() error { n = int64(ln.spill.spool.Stats().Records); return nil })
+		l.mu.Lock()
+		ln.restore(n)
+		l.mu.Unlock()
+	}
+}
+
+// restore takes over n records that are in the spool. l.mu is held.
+func (ln *lane) restore(n int64) {
+	sp := ln.spill
+	ln.account.Restored += n - ln.account.Spooled
+	ln.account.Spooled, sp.unread = n, n
+	sp.transfer = &Transfer{link: ln.link, number: max(0, ln.link.number-1), due: ln.link.due, began: ln.link.due}
+}
+
+// spills reports whether a lane has a spool.
+func (l *Link) spills() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.allLanes(), func(ln *lane) bool { return ln.spill != nil })
+}
+
+// spillRest moves what is pending in lanes that have a spool there, so that it is not
+// abandoned, and lets the barriers pass.
+func (l *Link) spillRest(ctx context.Context, last *Transfer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, ln := range l.allLanes() {
+		if ln.spill == nil || ln.working || ln.dead {
+			continue
+		}
+		ln.returned()
+		ln.spillOver(ctx, last)
+	}
+}
+
+// returned counts what was read from the spool, and not accepted, as still there. l.mu is
+// held.
+func (ln *lane) returned() {
+	sp := ln.spill
+	if sp == nil || sp.seqs == nil || ln.queue.len() == 0 {
+		return
+	}
+	e := ln.queue.head()
+	n := int64(len(e.records))
+	ln.account.Pending -= n
+	ln.account.Spooled += n
+	e.records, sp.seqs, sp.ahead = nil, nil, false
+}
