@@ -39,11 +39,11 @@ func brokerScenario(name string, apache bool) scenario {
 		prepare:    prepareFake,
 		grow:       produce,
 		open: func(_ context.Context, at place, _ int64, h *halt) (pipeline, error) {
-			db, err := sqlite.open(at)
+			db, err := sqlite().open(at)
 			if err != nil {
 				return pipeline{}, err
 			}
-			p, err := sqlite.sinkByID(at, db, h)
+			p, err := sqlite().sinkByID(at, db, h)
 			p.idle = 4
 			p.inlet = kafkainlet.New(at.server, group, []string{topic}, &kafkainlet.Options{
 				Decode: kafkainlet.JSON[row], MaxRecords: 7, MaxWait: 250 * time.Millisecond, InstanceID: "only",
@@ -52,7 +52,7 @@ func brokerScenario(name string, apache bool) scenario {
 			return p, err
 		},
 		read: func(ctx context.Context, at place, now *snapshot) error {
-			if err := sqlite.readByID(ctx, at, now); err != nil {
+			if err := sqlite().readByID(ctx, at, now); err != nil {
 				return err
 			}
 			offsets, err := committedOffsets(ctx, at)
@@ -73,7 +73,7 @@ func prepareFake(ctx context.Context, p *testserver.Program, at *place) error {
 	}
 	p.Cleanup(c.Close)
 	at.server = strings.Join(c.ListenAddrs(), ",")
-	return sqlite.prepare(ctx, p, at)
+	return sqlite().prepare(ctx, p, at)
 }
 
 // prepareApache starts a broker. Its fault is that it is killed and started again.
@@ -88,7 +88,7 @@ func prepareApache(ctx context.Context, p *testserver.Program, at *place) error 
 		end:   func() error { return p.Do(broker.Restart) },
 		says:  regexp.MustCompile(`connection re(fused|set)|EOF|unable to dial|broken pipe|deadline exceeded|broker closed`),
 	}
-	return errors.Join(sqlite.prepare(ctx, p, at), withClient(*at, func(c *kgo.Client) error {
+	return errors.Join(sqlite().prepare(ctx, p, at), withClient(*at, func(c *kgo.Client) error {
 		req := kmsg.NewPtrCreateTopicsRequest()
 		t := kmsg.NewCreateTopicsRequestTopic()
 		t.Topic, t.NumPartitions, t.ReplicationFactor = topic, partitions, 1

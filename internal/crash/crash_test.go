@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,79 +33,72 @@ func TestMain(m *testing.M) {
 
 // planted returns scenarios with something wrong in each.
 func planted() []scenario {
-	plant := func(name string, byID bool, change func(p *pipeline, h *halt)) scenario {
+	plant := func(name string, byID bool, change func(p *pipeline)) scenario {
 		s := fileScenario(name, byID)
 		open := s.open
 		s.open = func(ctx context.Context, at place, until int64, h *halt) (pipeline, error) {
 			p, err := open(ctx, at, until, h)
-			if err == nil {
-				change(&p, h)
-			}
+			change(&p)
 			return p, err
 		}
 		return s
 	}
+	// Such an outlet pushes to the right one.
+	outletThat := func(name string, push func(ctx context.Context, right outlet.Outlet, records []record.Record, u record.Update) error) scenario {
+		return plant(name, false, func(p *pipeline) {
+			right := p.lane.Outlet
+			p.lane.Outlet = wrong{right, func(ctx context.Context, records []record.Record, u record.Update) error {
+				return push(ctx, right, records, u)
+			}}
+		})
+	}
+	var late []record.Record
 	return []scenario{
-		plant("drops-a-row", false, func(p *pipeline, _ *halt) {
-			real := p.lane.Outlet
-			p.lane.Outlet = lifecycle{real, func(ctx context.Context, records []record.Record, u record.Update) error {
-				return real.Push(ctx, slices.DeleteFunc(slices.Clone(records), func(r record.Record) bool { return r.Payload.(row).N == 100 }), u)
-			}}
+		outletThat("drops-a-row", func(ctx context.Context, right outlet.Outlet, records []record.Record, u record.Update) error {
+			return right.Push(ctx, slices.DeleteFunc(slices.Clone(records), func(r record.Record) bool { return r.Payload.(row).N == 100 }), u)
 		}),
-		plant("commits-before-delivery", false, func(p *pipeline, _ *halt) {
-			real := p.lane.Outlet
-			var late []record.Record
-			p.lane.Outlet = lifecycle{real, func(ctx context.Context, records []record.Record, u record.Update) error {
-				now := late
-				late = slices.Clone(records)
-				return real.Push(ctx, now, u)
-			}}
+		outletThat("accepts-before-it-writes", func(ctx context.Context, right outlet.Outlet, records []record.Record, u record.Update) error {
+			before := late
+			late = slices.Clone(records)
+			return right.Push(ctx, before, u)
 		}),
-		plant("writes-twice", false, func(p *pipeline, _ *halt) {
-			real := p.lane.Outlet
-			p.lane.Outlet = lifecycle{real, func(ctx context.Context, records []record.Record, u record.Update) error {
-				if err := real.Push(ctx, records, u); err != nil {
-					return err
-				}
-				return real.Push(ctx, records[:1], u)
-			}}
+		outletThat("writes-twice", func(ctx context.Context, right outlet.Outlet, records []record.Record, u record.Update) error {
+			return errors.Join(right.Push(ctx, records, u), right.Push(ctx, records[:1], u))
 		}),
-		plant("other-ids", true, func(p *pipeline, _ *halt) {
+		plant("other-ids", true, func(p *pipeline) {
 			p.processors = append(p.processors, record.Each(func(_ context.Context, r record.Record) (record.Record, error) {
 				return r.WithID(fmt.Sprint(r.ID(), " by ", os.Getpid())), nil
 			}))
 		}),
-		plant("store-lies", false, func(p *pipeline, _ *halt) { p.store = new(state.Memory) }),
+		plant("store-that-lies", false, func(p *pipeline) { p.store = new(state.Memory) }),
 	}
 }
 
-// lifecycle is an outlet that is started and stopped as another one.
-type lifecycle struct {
+// wrong is an outlet that is started and stopped as another one.
+type wrong struct {
 	outlet.Outlet
 	push outlet.Func
 }
 
-func (o lifecycle) Unwrap() outlet.Outlet { return o.Outlet }
+func (o wrong) Unwrap() outlet.Outlet { return o.Outlet }
 
-func (o lifecycle) Push(ctx context.Context, records []record.Record, u record.Update) error {
+func (o wrong) Push(ctx context.Context, records []record.Record, u record.Update) error {
 	return o.push(ctx, records, u)
 }
 
 // What is wrong with a pipeline is found, and named by the right figure.
 func TestPlanted(t *testing.T) {
 	for name, want := range map[string]string{
-		"drops-a-row":             "missing",
-		"commits-before-delivery": "missing",
-		"writes-twice":            "duplicates-outside-window",
-		"other-ids":               "duplicates-idempotent",
-		"store-lies":              "the store has revision 0",
+		"drops-a-row":              "missing",
+		"accepts-before-it-writes": "missing",
+		"writes-twice":             "duplicates-outside-window",
+		"other-ids":                "duplicates-idempotent",
+		"store-that-lies":          "the store has revision 0",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			text, err := killed(t, planted(), "-run", "^"+name+"$", "-kills", "20")
+			text, figures, err := killed(t, planted(), name, 20)
 			require.Error(t, err, text)
-			figures := strings.Fields(text[strings.LastIndex(strings.TrimSpace(text), "\n")+1:])
-			require.Len(t, figures, 8, text)
 			for i := 2; i < len(figures); i += 2 {
 				assert.Equal(t, figures[i] == want, figures[i+1] != "0", "%s in %s (%v)", figures[i], text, err)
 			}
@@ -114,9 +109,68 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
-func killed(t *testing.T, all []scenario, args ...string) (text string, err error) {
+// Where nothing is wrong, nothing is found.
+func TestSound(t *testing.T) {
+	t.Parallel()
+	text, figures, err := killed(t, scenarios(), "cursor-file", 10)
+	require.NoError(t, err, text)
+	require.Equal(t, strings.Fields("kills 10 missing 0 duplicates-outside-window 0 duplicates-idempotent 0"), figures)
+}
+
+// killed runs one scenario and returns what is printed, the last line also by words.
+func killed(t *testing.T, all []scenario, name string, kills int) (text string, figures []string, err error) {
 	t.Helper()
 	var out bytes.Buffer
-	err = run(t.Context(), args, all, &out)
-	return out.String(), err
+	err = run(t.Context(), []string{"-run", "^" + name + "$", "-kills", strconv.Itoa(kills)}, all, &out)
+	text = strings.TrimSpace(out.String())
+	figures = strings.Fields(text[strings.LastIndex(text, "\n")+1:])
+	require.Len(t, figures, 8, text)
+	return text, figures, err
+}
+
+// What no figure tells is an error.
+func TestChecker(t *testing.T) {
+	t.Parallel()
+	upTo := func(n int64) func(int64) bool { return func(row int64) bool { return row <= n } }
+	rows := func(ns ...int64) map[int64]int {
+		all := make(map[int64]int)
+		for _, n := range ns {
+			all[n]++
+		}
+		return all
+	}
+	for name, test := range map[string]struct {
+		now          snapshot
+		acknowledged int64
+		want         string // of the error
+		outside      int
+		lost         int
+	}{
+		"nothing new":             {now: snapshot{rows: rows(1, 2, 3), committed: upTo(2), revision: 5}, acknowledged: 5},
+		"written again":           {now: snapshot{rows: rows(1, 2, 3, 3, 4), committed: upTo(4), revision: 6}, acknowledged: 5},
+		"a part of a row":         {now: snapshot{rows: rows(1, 2, 3), torn: 1, committed: upTo(2), revision: 5}},
+		"committed row again":     {now: snapshot{rows: rows(1, 2, 2, 3), committed: upTo(2), revision: 5}, outside: 1},
+		"twice in one run":        {now: snapshot{rows: rows(1, 2, 3, 4, 4), committed: upTo(2), revision: 5}, outside: 1},
+		"committed, not written":  {now: snapshot{rows: rows(1, 2, 4), committed: upTo(4), revision: 6}, lost: 1},
+		"the position goes back":  {now: snapshot{rows: rows(1, 2, 3), committed: upTo(1), revision: 6}, want: "row 2 is not delivered, and said before that it is"},
+		"the store goes back":     {now: snapshot{rows: rows(1, 2, 3), committed: upTo(2), revision: 4}, want: "revision 4, after it had 5"},
+		"acknowledged and gone":   {now: snapshot{rows: rows(1, 2, 3), committed: upTo(2), revision: 5}, acknowledged: 6, want: "acknowledged 6"},
+		"several parts of rows":   {now: snapshot{rows: rows(1, 2, 3), torn: 2, committed: upTo(2), revision: 5}, want: "2 parts of rows"},
+		"a row that is not there": {now: snapshot{rows: rows(1, 2, 3, 5), committed: upTo(2), revision: 5}, want: "there is a row 5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newChecker()
+			c.grow(4)
+			require.NoError(t, c.add(snapshot{rows: rows(1, 2, 3), committed: upTo(2), revision: 5}, 5))
+			err := c.add(test.now, test.acknowledged)
+			if test.want != "" {
+				require.ErrorContains(t, err, test.want)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, test.outside, c.outside)
+			assert.Len(t, c.lost, test.lost)
+		})
+	}
 }

@@ -70,7 +70,7 @@ func (h *halt) check() error {
 func (h *halt) say(format string, args ...any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	fmt.Fprintf(h.out, format+"\n", args...)
+	printf(h.out, format, args...)
 }
 
 // haltingInlet also finds out when there is nothing left.

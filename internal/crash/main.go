@@ -88,7 +88,7 @@ func killAll(ctx context.Context, chosen []scenario, kills int, seed uint64, ver
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	fmt.Fprintln(out, "seed", seed)
+	printf(out, "seed %d", seed)
 	var sum tally
 	var errs []error
 	weight := 0
@@ -101,20 +101,25 @@ func killAll(ctx context.Context, chosen []scenario, kills int, seed uint64, ver
 		weight -= s.weight
 		t, err := s.kill(ctx, n, seed, verbose, out)
 		if _, ok := errors.AsType[skipped](err); ok {
-			fmt.Fprintf(out, "%s: SKIPPED, it is NOT tested: %v\n", s.name, err)
+			printf(out, "%s: SKIPPED, it is NOT tested: %v", s.name, err)
 			continue
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
 		}
-		fmt.Fprintf(out, "%s: %v%s\n", s.name, t, t.faults)
+		printf(out, "%s: %v%s", s.name, t, t.faults)
 		sum = sum.plus(t)
 	}
-	fmt.Fprintln(out, sum)
+	printf(out, "%v", sum)
 	if sum.missing+sum.outside+sum.idempotent > 0 {
 		errs = append(errs, errors.New("rows are missing, or there too often"))
 	}
 	return errors.Join(errs...)
+}
+
+// printf prints a line. Where nobody reads it, nobody is to be told of that either.
+func printf(out io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(out, format+"\n", args...)
 }
 
 // skipped says why a scenario cannot be run here.

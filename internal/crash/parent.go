@@ -45,7 +45,7 @@ func (s scenario) kill(ctx context.Context, n int, seed uint64, verbose bool, ou
 	h.random = rand.New(rand.NewPCG(seed, name.Sum64())) //nolint:gosec // moments, no secrets
 	h.steps = h.random.IntN(len(s.steps))                // the first one
 	if verbose {
-		h.log = func(format string, args ...any) { fmt.Fprintf(out, s.name+": "+format+"\n", args...) }
+		h.log = func(format string, args ...any) { printf(out, s.name+": "+format, args...) }
 	}
 	if s.prepare != nil {
 		if err := s.prepare(ctx, p, &h.at); err != nil {
@@ -64,7 +64,7 @@ func (h *hunt) hunt(ctx context.Context, n int) error {
 	if err := h.whole(ctx); err != nil {
 		return fmt.Errorf("before the first kill: %w", err)
 	}
-	for h.tally.kills < n || h.at.fault != nil && h.tally.faults.made == 0 {
+	for h.tally.kills < n {
 		if err := h.more(ctx); err != nil {
 			return err
 		}
@@ -100,8 +100,9 @@ func (h *hunt) whole(ctx context.Context) error {
 func (h *hunt) one(ctx context.Context) error {
 	var c child
 	fault := h.at.fault
+	first := h.tally.faults.made == 0 // there is one at least
 	switch {
-	case fault == nil || h.random.IntN(3) == 0 || fault.before && h.random.IntN(2) == 0: // a kill only
+	case fault == nil || !first && (h.random.IntN(3) == 0 || fault.before && h.random.IntN(2) == 0): // a kill only
 		fault = nil
 		if h.random.IntN(2) == 0 {
 			c.after = h.moment(h.took)
@@ -116,7 +117,7 @@ func (h *hunt) one(ctx context.Context) error {
 		c.fault = fault
 	default:
 		c.fault, c.begin, c.long = fault, h.moment(h.took*3/4), h.moment(300*time.Millisecond)
-		if h.random.IntN(2) == 0 {
+		if !first && h.random.IntN(2) == 0 {
 			c.after = h.moment(h.took + c.long)
 		}
 	}

@@ -32,11 +32,17 @@ type database struct {
 	server  func(*testserver.Program) *testserver.Database // nil: there is none
 }
 
-var (
-	sqlite   = database{"sqlite", "sqlite", sqlstate.SQLite, "TEXT", nil}
-	postgres = database{"postgres", "pgx", sqlstate.PostgreSQL, "VARCHAR(100)", func(p *testserver.Program) *testserver.Database { return testserver.NewPostgres(p) }}
-	mariaDB  = database{"mariadb", "mysql", sqlstate.MariaDB, "VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin", func(p *testserver.Program) *testserver.Database { return testserver.NewMariaDB(p) }}
-)
+func sqlite() database {
+	return database{name: "sqlite", driver: "sqlite", dialect: sqlstate.SQLite, id: "TEXT"}
+}
+
+func postgres() database {
+	return database{"postgres", "pgx", sqlstate.PostgreSQL, "VARCHAR(100)", func(p *testserver.Program) *testserver.Database { return testserver.NewPostgres(p) }}
+}
+
+func mariaDB() database {
+	return database{"mariadb", "mysql", sqlstate.MariaDB, "VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin", func(p *testserver.Program) *testserver.Database { return testserver.NewMariaDB(p) }}
+}
 
 // open opens the database of the place.
 func (d database) open(at place) (*sql.DB, error) {
