@@ -35,7 +35,7 @@ func brokerScenario(name string, apache bool) scenario {
 		name:       name,
 		steps:      []string{beforePull, pulled, beforePush, writing, pushed, beforePut, put, beforeCommit, committed},
 		idempotent: true,
-		weight:     2,
+		weight:     4,
 		prepare:    prepareFake,
 		grow:       produce,
 		open: func(_ context.Context, at place, _ int64, h *halt) (pipeline, error) {

@@ -25,7 +25,7 @@ func fileScenario(name string, byID bool) scenario {
 		name:       name,
 		steps:      []string{beforePull, pulled, beforePush, writing, pushed, beforePut, put},
 		idempotent: byID,
-		weight:     4,
+		weight:     3,
 		open: func(_ context.Context, at place, until int64, h *halt) (pipeline, error) {
 			store, err := openBolt(at)
 			if err != nil {

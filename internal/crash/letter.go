@@ -25,6 +25,7 @@ func isBad(n int64) bool { return n%20 == 0 }
 func letterScenario() scenario {
 	s := fileScenario("cursor-file-and-dead-letters", false)
 	s.steps = append(s.steps, beforeLetter, letter)
+	s.weight = 4
 	open := s.open
 	s.open = func(ctx context.Context, at place, until int64, h *halt) (pipeline, error) {
 		p, err := open(ctx, at, until, h)

@@ -25,7 +25,7 @@ type hunt struct {
 	check  *checker
 	tally  tally
 	took   time.Duration // how long a run moved rows that was let alone, the last one
-	steps  int           // which step is next
+	turn   int           // of moments and steps
 	log    func(format string, args ...any)
 }
 
@@ -43,7 +43,7 @@ func (s scenario) kill(ctx context.Context, n int, seed uint64, verbose bool, ou
 	name := fnv.New64()
 	_, _ = io.WriteString(name, s.name)                  // it cannot fail
 	h.random = rand.New(rand.NewPCG(seed, name.Sum64())) //nolint:gosec // moments, no secrets
-	h.steps = h.random.IntN(len(s.steps))                // the first one
+	h.turn = 2 * h.random.IntN(len(s.steps))             // any step may be the first
 	if verbose {
 		h.log = func(format string, args ...any) { printf(out, s.name+": "+format, args...) }
 	}
@@ -104,14 +104,13 @@ func (h *hunt) one(ctx context.Context) error {
 	switch {
 	case fault == nil || !first && (h.random.IntN(3) == 0 || fault.before && h.random.IntN(2) == 0): // a kill only
 		fault = nil
-		if h.random.IntN(2) == 0 {
+		if h.turn++; h.turn%2 == 0 {
 			c.after = h.moment(h.took)
-		} else {
-			c.step, c.pass = h.scenario.steps[h.steps%len(h.scenario.steps)], 1+h.random.IntN(12)
-			if c.step == writing { // of rows there are more than of pushes
-				c.pass *= 10
-			}
-			h.steps++
+			break
+		}
+		c.step, c.pass = h.steps[h.turn/2%len(h.steps)], 1+h.random.IntN(12)
+		if c.step == writing { // of rows there are more than of pushes
+			c.pass *= 10
 		}
 	case fault.before:
 		c.fault = fault

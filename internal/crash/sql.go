@@ -44,6 +44,14 @@ func mariaDB() database {
 	return database{"mariadb", "mysql", sqlstate.MariaDB, "VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin", func(p *testserver.Program) *testserver.Database { return testserver.NewMariaDB(p) }}
 }
 
+// weight is less where every kill takes longer.
+func (d database) weight() int {
+	if d.server != nil {
+		return 2
+	}
+	return 3
+}
+
 // open opens the database of the place.
 func (d database) open(at place) (*sql.DB, error) {
 	if d.server != nil {
@@ -143,7 +151,7 @@ func (d database) once(held bool) scenario {
 		name:       name,
 		steps:      []string{beforePull, pulled, beforePush, writing, pushed, beforePut, put},
 		idempotent: !held,
-		weight:     2,
+		weight:     d.weight(),
 		prepare:    d.prepare,
 		grow:       d.grow,
 		open: func(_ context.Context, at place, _ int64, h *halt) (pipeline, error) {
@@ -177,7 +185,7 @@ func (d database) byID() scenario {
 		name:       "table-" + d.name + "-by-id",
 		steps:      []string{beforePull, pulled, beforePush, writing, pushed, beforePut, put},
 		idempotent: true,
-		weight:     2,
+		weight:     d.weight(),
 		prepare:    d.prepare,
 		grow:       d.grow,
 		open: func(_ context.Context, at place, _ int64, h *halt) (pipeline, error) {
