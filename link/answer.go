@@ -52,8 +52,12 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 			letters++
 		}
 	}
-	if letters > 0 && !ln.bury(e, refused, fates) {
-		return false
+	var failures []*Error
+	if letters > 0 {
+		lives := true
+		if failures, lives = ln.bury(e, refused, fates); !lives {
+			return false
+		}
 	}
 	e = ln.head()
 	left, forGood := e.records[:0:0], false
@@ -86,7 +90,10 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 	}
 	ln.taken(places)
 	if failure.Records > 0 {
-		ln.link.failUnlocked(failure)
+		failures = append(failures, failure)
+	}
+	for _, f := range failures { // last: a handler may end the goroutine
+		ln.link.failUnlocked(f)
 	}
 	switch {
 	case ln.dead || again && ln.link.phase != started: // a stop has begun meanwhile
@@ -150,9 +157,9 @@ func (ln *lane) park(failure *Error, now time.Time) {
 }
 
 // bury makes dead letters of those refused records whose fate it is. Those that are not
-// accepted are kept. It reports whether the lane lives on. l.mu is held, but not
-// meanwhile.
-func (ln *lane) bury(e *entry, refused []refusal, fates []fate) bool {
+// accepted are kept. It returns what is to be told, and whether the lane lives on. l.mu
+// is held, but not meanwhile.
+func (ln *lane) bury(e *entry, refused []refusal, fates []fate) (failures []*Error, lives bool) {
 	l := ln.link
 	ln.burying = true
 	d := DeadLetter{Lane: ln.account.Name, Stage: OpPush, Attempts: int(e.offers)}
@@ -164,7 +171,7 @@ func (ln *lane) bury(e *entry, refused []refusal, fates []fate) bool {
 	l.mu.Lock()
 	ln.burying = false
 	if ln.dead {
-		return false
+		return nil, false
 	}
 	missing := 0
 	for i := range fates {
@@ -173,11 +180,11 @@ func (ln *lane) bury(e *entry, refused []refusal, fates []fate) bool {
 			missing++
 		}
 	}
-	for _, failure := range l.lettersFailed(ln.policy.box, missing, w, err) {
+	failures = l.lettersFailed(ln.policy.box, missing, w, err)
+	for _, failure := range failures {
 		failure.Number, failure.Optional = t.number, ln.optional && failure.Kept
-		l.failUnlocked(failure)
 	}
-	return !ln.dead
+	return failures, true
 }
 
 // notRight is the error of an answer that cannot be right.

@@ -116,7 +116,12 @@ func (l *Link) DryRun(ctx context.Context) (p Preview, err error) {
 	}
 	p = Preview{Link: l.name}
 	records, err := l.drySample(c.ctx, &p)
-	return p, errors.Join(err, l.dryStages(c.ctx, &p, records))
+	through := p // by the stages, which may be left behind
+	ended := l.try(c.ctx, "processors", func() error { return l.dryStages(c.ctx, &through, records) })
+	if errors.Is(ended, errAbandoned) {
+		return p, errors.Join(err, &Error{Op: OpProcess, Link: l.name, Node: "processors", Number: -1, Err: ended})
+	}
+	return through, errors.Join(err, ended)
 }
 
 // dryNodes returns the nodes that a dry run calls, in the order in which they are
@@ -145,11 +150,16 @@ func (l *Link) dryNodes() (nodes []any) {
 func (l *Link) drySample(ctx context.Context, p *Preview) (records []record.Record, err error) {
 	var points map[string]point
 	if l.journal != nil {
-		fresh, _, err := (&journal{store: l.journal.store, key: l.journal.key}).load(ctx, 0)
+		loaded := make(chan *journal, 1)
+		err := l.try(ctx, "store", func() error {
+			fresh, _, err := (&journal{store: l.journal.store, key: l.journal.key}).load(ctx, 0)
+			loaded <- fresh
+			return err
+		})
 		if err != nil {
 			return nil, &Error{Op: OpState, Link: l.name, Node: l.journal.key, Number: -1, Err: err}
 		}
-		points = fresh.points
+		points = (<-loaded).points
 	}
 	due := time.Now().Round(0)
 	var errs []error
@@ -215,8 +225,9 @@ func (l *Link) dryStages(ctx context.Context, p *Preview, records []record.Recor
 		}
 		return newChain(c.processors, c.groupers)
 	}
+	lanes := l.lanes
 	batches := run(dry(l.chain), records)
-	for _, ln := range l.lanes {
+	for _, ln := range lanes {
 		lane := LanePreview{Name: ln.account.Name}
 		if ln.in == nil {
 			lane.Batches = batches

@@ -7,6 +7,8 @@ import (
 	"math"
 	"runtime"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -168,6 +170,95 @@ func TestGoexitWhileALaneMakesRoom(t *testing.T) {
 	}
 	assert.Equal(t, int64(3), l.Account().Lanes[0].Pending)
 }
+
+// Nor does one do while letters are written: those that were are not written again.
+func TestGoexitWhileALaneBuries(t *testing.T) {
+	letters := make(map[any]int)
+	l := started(t, link.Config{
+		Inlets: []inlet.Inlet{inlet.Values(1, 2)},
+		Lanes: []link.Lane{{
+			Outlet: outlet.Func(func(context.Context, []record.Record, record.Update) error { return record.Permanent(errSpoiled) }),
+			DeadLetter: outlet.Func(func(_ context.Context, records []record.Record, _ record.Update) error {
+				var failures record.Failures
+				for i, r := range records {
+					payload := r.Payload.(link.DeadLetter).Record.Payload
+					letters[payload]++
+					if payload == 2 {
+						failures.Add(i, errSpoiled)
+					}
+				}
+				return failures.Err()
+			}),
+		}},
+		OnError: func(_ context.Context, err *link.Error) error {
+			if err.Op == link.OpDeadLetter {
+				runtime.Goexit()
+			}
+			return nil
+		},
+	})
+	for range 3 {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			l.Transfer(t.Context(), link.Tick{})
+		}()
+		<-ended
+	}
+	assert.Equal(t, map[any]int{1: 1, 2: 3}, letters)
+	assert.Equal(t, int64(1), l.Account().Lanes[0].DeadLettered)
+}
+
+// A dry run is as bounded as its context, and so is a Start that waits for it.
+func TestDryRunThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrap()
+		l, err := link.New(link.Config{
+			Inlets:  []inlet.Inlet{inlet.Values(1)},
+			Outlets: []outlet.Outlet{outlet.Discard()},
+			Processors: []record.Processor{&pipe{life: life{name: "hangs"}, onProcess: func(_ context.Context, records []record.Record) ([]record.Record, error) {
+				tr.step()
+				return records, nil
+			}}},
+		})
+		require.NoError(t, err)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			preview, err := l.DryRun(ctx)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			require.Len(t, preview.Inlets, 1)
+			assert.True(t, preview.Inlets[0].Kept)
+			assert.Empty(t, preview.Lanes)
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		assert.ErrorIs(t, l.Start(ctx), context.DeadlineExceeded)
+		<-ended
+		assert.ErrorContains(t, l.Start(t.Context()), "still running: processors")
+		tr.release()
+		synctest.Wait()
+		r, err := l.Once(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, int64(1), r.Lanes[0].Delivered)
+	})
+}
+
+// A store that panics ends no dry run's caller.
+func TestDryRunWithAStoreThatPanics(t *testing.T) {
+	l, err := link.New(link.Config{Name: "x", Inlets: []inlet.Inlet{inlet.Null()}, Outlets: []outlet.Outlet{outlet.Discard()}, State: panickingStore{}})
+	require.NoError(t, err)
+	_, err = l.DryRun(t.Context())
+	_, ok := errors.AsType[*link.PanicError](err)
+	assert.True(t, ok, "%v", err)
+}
+
+type panickingStore struct{ badStore }
+
+func (panickingStore) Get(context.Context, string) ([]byte, int64, error) { panic("no store") }
 
 func refuse(context.Context, []record.Record, record.Update) error { return errSpoiled }
 

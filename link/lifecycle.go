@@ -51,7 +51,11 @@ func (l *Link) try(ctx context.Context, name string, f func() error) error {
 func (l *Link) Start(ctx context.Context) error {
 	l.mu.Lock()
 	for l.phase == stopped && l.changing {
-		l.idle.Wait()
+		l.mu.Unlock()
+		if !l.waitFor(ctx, func() bool { return l.phase != stopped || !l.changing }) {
+			return fmt.Errorf("link %q: its nodes are being changed: %w", l.name, context.Cause(ctx))
+		}
+		l.mu.Lock()
 	}
 	if l.phase != stopped {
 		l.mu.Unlock()
