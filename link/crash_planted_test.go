@@ -52,7 +52,7 @@ var plantedFaults = []planted{
 	plant("outlets share a slice", "offer.go", "	if ln.copier != nil {\n", "	if false {\n"),
 	plant("newer records pass refused ones", "answer.go", "	e.records = left\n", "	e.records = left\n	if ln.queue.len() > 1 {\n		f := &ln.queue\n		f.entries[f.first], f.entries[f.first+1] = f.entries[f.first+1], f.entries[f.first]\n	}\n"),
 
-	plant("queue off by one after a partial answer", "answer.go", "left = append(left, r.record)", "left = append(left, refused[max(i-1, 0)].record)"),
+	plant("queue off by one after a partial answer", "answer.go", "append(left, r.record)", "append(left, refused[max(i-1, 0)].record)"),
 	plant("a refused dead letter is forgotten", "answer.go", "			fates[i] = kept\n", ""),
 	plant("a refused dead letter of a stage is forgotten", "letterbox.go", "		left = append(left, r)\n", ""),
 	plant("barriers count dead letters of stages", "chain.go", "	s.vanish(dead)\n", "").

@@ -119,8 +119,8 @@ func ends(v reflect.Value, depth int) bool {
 			}
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if !ends(v.Field(i), depth-1) {
+		for _, field := range v.Fields() {
+			if !ends(field, depth-1) {
 				return false
 			}
 		}
