@@ -2,11 +2,15 @@ package boltspool_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
 	"path/filepath"
 
+	"github.com/databay-go/databay/inlet"
+	"github.com/databay-go/databay/link"
+	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
 	"github.com/databay-go/databay/spool"
 	"github.com/databay-go/databay/spool/boltspool"
@@ -56,4 +60,47 @@ func ExampleNew() {
 	// boltspool: the path is "", want that of a file
 	// boltspool: the codec is nil, want one for the payloads, as spool.JSON[T]()
 	// boltspool: MaxBytes is -5, want at least 1, 0 for 1 GiB, or -1 for no bound
+}
+
+// A lane whose outlet is away overflows to the spool, and goes on from there after a
+// restart of the program.
+func ExampleSpool() {
+	folder, err := os.MkdirTemp("", "boltspool")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+
+	ctx := context.Background()
+	away := true
+	program := func(in inlet.Inlet) {
+		l, err := link.New(link.Config{
+			Name:   "orders",
+			Inlets: []inlet.Inlet{in},
+			Lanes: []link.Lane{{
+				Outlet: outlet.Named("shop", outlet.Of(func(_ context.Context, orders []string) error {
+					if away {
+						return errors.New("away")
+					}
+					fmt.Println("delivered", orders)
+					return nil
+				})),
+				OnFull: link.Spill,
+				Spool:  boltspool.New(filepath.Join(folder, "orders.spool"), spool.JSON[string](), nil),
+				Retry:  link.Retry{Tries: 1},
+			}},
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		report, err := l.Once(ctx)
+		fmt.Println("spooled", report.Lanes[0].Spooled, "failed", err != nil)
+	}
+	program(inlet.Values("one", "two"))
+	away = false
+	program(inlet.Null())
+	// Output:
+	// spooled 2 failed false
+	// delivered [one two]
+	// spooled 0 failed false
 }
