@@ -114,9 +114,9 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Fatal says whether a planner without an OnError stops because of e. It goes on
 // after a failure of an optional lane and, unless it is a panic, after one whose records
-// have become dead letters or were dropped, a push, also of dead letters, whose records
-// are kept and have not failed for good, and a broker's failure to take a commit, which
-// is repeated. Everything else stops it.
+// have become dead letters or were dropped, a push, also of dead letters or to a spool,
+// whose records are kept and have not failed for good, and a broker's failure to take a
+// commit, which is repeated. Everything else stops it.
 func (e *Error) Fatal() bool {
 	switch {
 	case e.Optional:
