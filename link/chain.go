@@ -178,15 +178,17 @@ func (s *stage) run(ctx context.Context, records []record.Record, barriers []*ba
 	return out, s.pass(barriers[:0])
 }
 
-// mark notes that b has arrived. A barrier that arrives with nothing between it
-// and the one before makes that one superfluous.
+// mark notes that b has arrived. Of barriers with nothing between them the newer one may
+// stand for the older.
 func (s *stage) mark(b *barrier) {
 	at := s.taken + int64(len(s.stuck))
-	if n := len(s.marks); n > 0 && s.marks[n-1].at == at && s.marks[n-1].b.absorb(b) {
-		s.marks[n-1].b = b
-		return
-	}
 	s.marks = append(s.marks, mark{at, b})
+	last := len(s.marks) - 1
+	for i := last; i > 0 && i > last-2; i-- { // another lane may have let the one before pass by now
+		if older, newer := s.marks[i-1], s.marks[i]; older.at == newer.at && older.b.absorb(newer.b) {
+			s.marks = slices.Delete(s.marks, i-1, i)
+		}
+	}
 }
 
 // pass appends to out the barriers that nothing holds back any more.

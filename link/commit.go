@@ -40,15 +40,16 @@ type point struct {
 	from     time.Time
 }
 
-// absorb makes b superfluous if newer can stand for it, and reports whether it
-// can: no lane has seen b, and there are no records between the two.
+// absorb makes b superfluous if newer, which waits at the same place, can stand for it,
+// and reports whether it can: no lane has seen b, or no other lane has to let one of
+// them pass.
 func (b *barrier) absorb(newer *barrier) bool {
-	if b.handed {
-		return false
-	}
 	l := b.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if b.handed && (b.left > 1 || newer.left > 1) {
+		return false
+	}
 	l.journal.order = slices.DeleteFunc(l.journal.order, func(o *barrier) bool { return o == b })
 	return true
 }

@@ -21,3 +21,10 @@ func (w *Window) Exceeded() bool { return w.w.exceeded() }
 
 // Reasons is what a dead letter says about err.
 var Reasons = reasons
+
+// Barriers is how many transfers are not committed.
+func (l *Link) Barriers() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.journal.order)
+}

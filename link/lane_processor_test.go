@@ -7,7 +7,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/databay-go/databay/buffer"
+	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/link"
+	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
 )
 
@@ -87,4 +90,32 @@ func TestLaneHolder(t *testing.T) {
 	assert.Equal(t, record.Flush, out.all()[1].update.Reason)
 	assert.Equal(t, int64(4), out.all()[1].update.Number, "what is released bears the update of that transfer")
 	assert.Equal(t, "6", position(t, store, "link/l", "n"))
+}
+
+// Transfers without records, behind a lane's processor that holds some, take no memory.
+func TestEmptyTransfersBehindAHolder(t *testing.T) {
+	for name, others := range map[string][]outlet.Outlet{"one lane": nil, "two lanes": {outlet.Discard()}} {
+		t.Run(name, func(t *testing.T) {
+			in := inlet.Since("one", func(_ context.Context, after int) ([]int, int, error) {
+				if after > 0 {
+					return nil, after, nil
+				}
+				return []int{1}, 1, nil
+			})
+			kept := new(tank)
+			l := started(t, link.Config{
+				Inlets:  []inlet.Inlet{in},
+				Outlets: others,
+				Lanes:   []link.Lane{{Outlet: kept, Processors: []record.Processor{buffer.New(&buffer.Options{Count: 10})}}},
+			})
+			for range 100 {
+				_, err := l.Transfer(t.Context(), link.Tick{})
+				require.NoError(t, err)
+			}
+			assert.LessOrEqual(t, l.Barriers(), 3)
+			_, err := l.Shutdown(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, list(1), kept.content())
+		})
+	}
 }

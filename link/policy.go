@@ -139,9 +139,10 @@ func (m *mistakes) policy(prefix string, c Lane, letters outlet.Outlet) {
 	if c.GiveUp != (GiveUp{}) && c.OnFail == Drop {
 		m.add("%sGiveUp is set and OnFail is Drop, which gives records up before, want one of them", prefix)
 	}
-	switch {
-	case c.OnFail > Drop:
+	if c.OnFail > Drop {
 		m.add("%sOnFail is %d, want Keep or Drop", prefix, c.OnFail)
+	}
+	switch {
 	case c.OnFull > Spill:
 		m.add("%sOnFull is %d, want Block, DropOldest, DeadLetterOldest or Spill", prefix, c.OnFull)
 	case c.OnFull == DeadLetterOldest && none:

@@ -12,8 +12,10 @@ import (
 
 // RemoveInlets removes inlets, all or none. On a running link it waits for a pull
 // that is going on, at most until ctx or ShutdownTimeout ends, and shuts the
-// inlets down. An inlet that is not there is an error, [ErrUnknownNode]. What an
-// inlet has committed is kept: added again, it goes on from there. If the link is
+// inlets down. A pull that has not returned by then is left behind, and its context
+// lives on until the link is shut down. An inlet that is not there is an error,
+// [ErrUnknownNode]. What an inlet has committed is kept: added again, it goes on from
+// there, and what was pulled and not committed before is delivered twice. If the link is
 // being stopped meanwhile, Shutdown does what is left.
 func (l *Link) RemoveInlets(ctx context.Context, inlets ...inlet.Inlet) error {
 	c, err := l.change(ctx)
@@ -88,8 +90,9 @@ func (l *Link) hungPulls(ctx context.Context, removed []*source) error {
 // RemoveOutlets removes outlets with their lanes, all or none. On a running link the
 // lanes get no more records, and it waits until they have delivered what they
 // have, at most until ctx or ShutdownTimeout ends. The rest is dropped and no
-// longer holds a commit back; the error says how much it is. Then the outlets are
-// shut down. An outlet that is not there is an error, [ErrUnknownNode], and so is
+// longer holds a commit back; the error says how much it is. A push that has not
+// returned by then is left behind, and its context lives on until the link is shut down.
+// Then the outlets are shut down. An outlet that is not there is an error, [ErrUnknownNode], and so is
 // removing the last. If the link is being stopped meanwhile, Shutdown does what is
 // left, and drops nothing.
 func (l *Link) RemoveOutlets(ctx context.Context, outlets ...outlet.Outlet) error {

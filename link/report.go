@@ -55,7 +55,8 @@ type Report struct {
 //
 //	Pulled + Produced + Replayed = Filtered + Held + Failed + DeadLettered + Abandoned + Handed
 //
-// and so does each lane.
+// and so does each lane. Lost is exact, unless only some of the inlets are resumable and
+// a call that was given up still has records: of those it counts all.
 type Account struct {
 	Pulled       int64 // returned by inlets
 	Produced     int64 // added by processors
@@ -66,7 +67,7 @@ type Account struct {
 	Handed       int64 // handed over to every lane
 	DeadLettered int64 // refused by a stage, and accepted by a dead-letter outlet
 	Abandoned    int64 // given up by Shutdown
-	Lost         int64 // of those abandoned: what no inlet will return again
+	Lost         int64 // of those abandoned: what no inlet will return again, at most
 
 	Lanes []LaneAccount // one an outlet
 }
@@ -93,7 +94,7 @@ type LaneAccount struct {
 	Refused      int64 // dropped because the outlet has refused them, see OnFail
 	Damaged      int64 // dropped because they could not be read from the spool
 	Abandoned    int64 // given up by Shutdown
-	Lost         int64 // of those abandoned: what no inlet will return again
+	Lost         int64 // of those abandoned: what no inlet will return again, at most
 }
 
 // Balance returns an error that is [ErrUnbalanced] if the account does not

@@ -75,7 +75,8 @@ type Transfer struct {
 // for which a handler returned nil. It returns when the transfer is settled, when
 // no lane is working any more, or when another transfer is handed over. If ctx
 // ends while lanes are served by other goroutines, it returns ctx's error and the
-// transfer goes on.
+// transfer goes on. A node that calls runtime.Goexit may end the calling goroutine:
+// the transfer is made all the same, and Transfer does not return.
 //
 // The error is [ErrStopped] if the link is not started or is being stopped,
 // [ErrFenced] if another writer has taken over, and [ErrInside] if ctx is that of
@@ -99,8 +100,8 @@ func (l *Link) Transfer(ctx context.Context, tick Tick) (report Report, err erro
 
 // Begin makes one transfer as far as the calling goroutine has to do it: when it
 // returns, records have been pulled, processed and handed over, and one lane has
-// been served. Other lanes may still be working. It is for who runs links, as a
-// planner does; see [Link.Transfer].
+// been served. Other lanes may still be working. As with [Link.Transfer], a node may
+// end the calling goroutine. It is for who runs links, as a planner does.
 func (l *Link) Begin(tick Tick) *Transfer {
 	l.mu.Lock()
 	t := l.blank()
