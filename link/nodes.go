@@ -11,6 +11,7 @@ import (
 	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/spool"
 )
 
 // inner returns what node decorates, if it is a decorator of any kind.
@@ -100,6 +101,9 @@ func stateful(node any) bool {
 		return true
 	}
 	if _, ok := capability[inlet.Committer](node); ok {
+		return true
+	}
+	if _, ok := node.(spool.Spool); ok {
 		return true
 	}
 	_, ok := capability[record.Holder](node)

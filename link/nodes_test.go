@@ -242,7 +242,9 @@ func TestAttach(t *testing.T) {
 		require.NoError(t, err)
 		return l
 	}
-	first := build("first", link.Config{Inlets: inlets(since, toBroker), Processors: []record.Processor{hold}})
+	below := new(cellar)
+	spilling := func() []link.Lane { return []link.Lane{{Outlet: &tank{}, OnFull: link.Spill, Spool: below}} }
+	first := build("first", link.Config{Inlets: inlets(since, toBroker), Processors: []record.Processor{hold}, Lanes: spilling()})
 	require.NoError(t, first.Attach(new(host), &nodes))
 	require.ErrorContains(t, first.Attach(new(host), &nodes), `link "first" belongs to a planner already`)
 
@@ -251,6 +253,7 @@ func TestAttach(t *testing.T) {
 		"holder of lane":  {Lanes: []link.Lane{{Outlet: &tank{}, Processors: []record.Processor{hold}}}},
 		"decorated inlet": {Inlets: inlets(inlet.Named("x", since))},
 		"broker":          {Inlets: inlets(toBroker)},
+		"cellar":          {Lanes: spilling()},
 	} {
 		second := build(name, c)
 		err := second.Attach(new(host), &nodes)
