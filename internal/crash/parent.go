@@ -100,7 +100,7 @@ func (h *hunt) whole(ctx context.Context) error {
 func (h *hunt) one(ctx context.Context) error {
 	var c child
 	fault := h.at.fault
-	first := h.tally.faults.made == 0 // there is one at least
+	first := h.tally.faults.felt == 0 // there is one at least
 	switch {
 	case fault == nil || !first && (h.random.IntN(3) == 0 || fault.before && h.random.IntN(2) == 0): // a kill only
 		fault = nil
@@ -124,6 +124,8 @@ func (h *hunt) one(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
+	case h.tally.faults.made > 30 && h.tally.faults.felt == 0:
+		return errors.New("no child process feels the fault")
 	case fault == nil && (e.failure != "" || e.failed != ""):
 		return fmt.Errorf("%v: the child process failed without a reason: %v", c, e)
 	case fault != nil && !fault.says.MatchString(e.failure+e.failed) && e.failure+e.failed != "":
