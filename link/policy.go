@@ -73,6 +73,10 @@ type policy struct {
 	box     *letterbox // nil: there are no dead letters
 }
 
+// usual is the policy of lanes that say nothing of it, shared because programs may have
+// very many. It is a constant.
+var usual = policy{onFull: Block}
+
 // fate is what becomes of a record that was refused.
 type fate uint8
 
@@ -107,6 +111,9 @@ func (l *Link) policy(c *Lane, known []*letterbox) *policy {
 		if c.Optional {
 			p.onFull = DropOldest
 		}
+	}
+	if *p == usual {
+		return &usual
 	}
 	return p
 }
