@@ -132,8 +132,9 @@ func (w *crashWorld) look() {
 // sleep lets time pass, in which a lane may end its pause and call a node.
 func (w *crashWorld) sleep(d time.Duration) {
 	w.mu.Lock() // so that it happens after what was read until now
+	begin := time.Now()
 	w.mu.Unlock()
-	time.Sleep(d)
+	time.Sleep(d - time.Since(begin))
 }
 
 // quiet reports whether nothing is going on.

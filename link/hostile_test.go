@@ -96,7 +96,7 @@ func TestPanicsWithErrorsWhoseMethodsPanic(t *testing.T) {
 }
 
 // unclonable is a payload whose Clone panics.
-type unclonable struct{ m map[string]int }
+type unclonable map[string]int
 
 func (unclonable) Clone() any { panic("no clone") }
 
