@@ -81,9 +81,12 @@ func (w *crashWorld) draw() {
 		ln := &crashLane{w: w, index: i, name: fmt.Sprintf("lane%d", i), pending: some(30, -1, 2, 6, 15)}
 		ln.retry = newCrashRetry(r)
 		ln.optional, ln.relaxed = chance(r, 20), chance(r, 15)
+		if !ln.relaxed && chance(r, 25) {
+			ln.spool, ln.pending, ln.onFull = &crashSpool{ln: ln}, 1+r.IntN(8), link.Spill
+		}
 		if p.letters {
 			ln.giveUp.Offers = some(40, 1, 2, 4)
-			if chance(r, 30) {
+			if ln.spool == nil && chance(r, 30) {
 				ln.onFull = link.DeadLetterOldest
 			}
 		}
@@ -156,6 +159,9 @@ func (w *crashWorld) build() error {
 		lane := link.Lane{
 			Outlet: ln.node(p, store), Name: ln.name, Pending: ln.pending, Retry: ln.retry, Optional: ln.optional, Relaxed: ln.relaxed,
 			OnFull: ln.onFull, GiveUp: ln.giveUp,
+		}
+		if ln.spool != nil {
+			lane.Spool = &crashSpooler{ln.spool, p}
 		}
 		for _, s := range ln.stages {
 			lane.Processors = append(lane.Processors, crashNamed{s.build(p), s.name})

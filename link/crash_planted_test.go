@@ -58,6 +58,9 @@ var plantedFaults = []planted{
 	plant("barriers count dead letters of stages", "chain.go", "	s.vanish(dead)\n", "").
 		and("chain.go", "	s.taken += int64(took)\n", "	s.taken += int64(took + len(dead))\n"),
 	plant("a full lane forgets a refused dead letter", "room.go", "		if !written[i] {\n", "		if !written[i] && i >= len(records) {\n"),
+	plant("newer records pass what is spooled", "spill.go", "return sp != nil && sp.unread && !sp.ahead", "return sp != nil && sp.unread && !sp.ahead && len(sp.seqs) > 0"),
+	plant("an older record is spooled behind newer ones", "spill.go", " || ln.burying || ln.spill.ahead)", " || ln.burying || ln.spill.seqs != nil)"),
+	plant("a barrier passes a call beside the spool", "spill.go", "		if ln.spill.seqs != nil {\n			at++", "		if true {\n			at++"),
 	plant("another try offers everything", "answer.go", "	e.records = left\n", "	if !again {\n		e.records = left\n	}\n"),
 }
 

@@ -25,6 +25,7 @@ type crashLane struct {
 	optional, relaxed bool
 	onFull            link.OnFull
 	giveUp            link.GiveUp
+	spool             *crashSpool // nil: it does not spill
 
 	accepted int64 // records, in the life of the link
 
@@ -69,7 +70,12 @@ func (o *crashOutlet) Push(ctx context.Context, records []record.Record, u recor
 	w, ln := o.p.w, o.ln
 	defer w.mu.Unlock()
 	ln.check(records, u)
+	var later []record.Record // of what was refused: it was spooled and is read in parts
+	if ln.spool != nil && !ln.spool.doubled && len(ln.rest) > len(records) {
+		later = slices.Clone(ln.rest[len(records):])
+	}
 	ln.rest, ln.update = slices.Clone(records), u
+	defer func() { ln.rest = append(ln.rest, later...) }()
 	if !ln.readOnly {
 		defer clear(records) // they are its own
 	}
@@ -186,7 +192,13 @@ func (ln *crashLane) check(records []record.Record, u record.Update) {
 	if u.Commit != nil && !w.atomic {
 		w.fail("%s gets a commit", ln.name)
 	}
-	if ln.relaxed {
+	if ln.relaxed || ln.spool != nil && ln.spool.doubled {
+		return
+	}
+	if ln.spool != nil && len(ln.rest) > 0 { // it may have been spooled, and is cut in another way
+		if n := min(len(ln.rest), len(records)); !slices.EqualFunc(records[:n], ln.rest[:n], func(a, b record.Record) bool { return a.ID() == b.ID() }) {
+			w.fail("%s refused %v and is offered %v next", ln.name, ln.rest, records)
+		}
 		return
 	}
 	if w.ambiguous(records, ln.rest) {
@@ -210,7 +222,7 @@ func (ln *crashLane) check(records []record.Record, u record.Update) {
 		return
 	}
 	// What waited before a stage of the lane goes on under the update of a later one.
-	if len(records) > 0 && u.Attempt != 1 || u.Number < ln.update.Number && len(ln.stages) == 0 {
+	if len(records) > 0 && u.Attempt != 1 || u.Number < ln.update.Number && len(ln.stages) == 0 && !(ln.spool != nil && w.pipeline.pushEmpty) {
 		w.fail("%s: attempt %d of transfer %d follows transfer %d", ln.name, u.Attempt, u.Number, ln.update.Number)
 	}
 	for _, rec := range records {

@@ -35,6 +35,7 @@ type crashResult struct {
 	id    string
 	count int // how often it has arrived
 	term  int // in which it has arrived last
+	again int // how often it may arrive again, out of the spool
 }
 
 // crashKind is a kind of inlet.

@@ -93,7 +93,7 @@ func crashOne(t *testing.T, seed uint64) (stats crashStats, err error) {
 type crashStats struct {
 	pipelines, steps, transfers, kills, stops, abandoned int
 	rows, pulls, deliveries, duplicates                  int
-	commits, lost, letters                               int
+	commits, lost, letters, spooled                      int
 }
 
 func (s *crashStats) add(o crashStats) {
@@ -110,11 +110,12 @@ func (s *crashStats) add(o crashStats) {
 	s.commits += o.commits
 	s.lost += o.lost
 	s.letters += o.letters
+	s.spooled += o.spooled
 }
 
 func (s crashStats) String() string {
 	return fmt.Sprintf("%d pipelines, %d transfers, %d steps; %d kills, %d stops, %d of them gave up records; "+
-		"%d rows, %d pulled, %d delivered, %d of them duplicates; %d dead letters; %d commits, %d answers of the store lost",
+		"%d rows, %d pulled, %d delivered, %d of them duplicates; %d dead letters, %d spooled; %d commits, %d answers of the store lost",
 		s.pipelines, s.transfers, s.steps, s.kills, s.stops, s.abandoned,
-		s.rows, s.pulls, s.deliveries, s.duplicates, s.letters, s.commits, s.lost)
+		s.rows, s.pulls, s.deliveries, s.duplicates, s.letters, s.spooled, s.commits, s.lost)
 }

@@ -13,7 +13,7 @@ import (
 // for the first entry if ahead says so. It is guarded by Link.mu.
 type spill struct {
 	spool    spool.Spool
-	unread   int64     // records in the spool that were not read
+	unread   bool      // there may be records in the spool that were not read
 	seq      int64     // up to which it was read
 	seqs     []int64   // of the records of the entry that was read, while it is in the queue
 	ahead    bool      // the first entry of the queue comes before what is in the spool
@@ -25,7 +25,7 @@ type spill struct {
 const chunk = 1000
 
 // behind reports whether what is in the spool comes next. l.mu is held.
-func (sp *spill) behind() bool { return sp != nil && sp.unread > 0 && !sp.ahead }
+func (sp *spill) behind() bool { return sp != nil && sp.unread && !sp.ahead }
 
 // spillOver moves what is in the queue to the spool, but for what is being offered and
 // for what was read from there, and lets barriers pass that nothing else holds back.
@@ -38,7 +38,11 @@ func (ln *lane) spillOver(ctx context.Context, t *Transfer) {
 		first++
 	}
 	var records []record.Record
+	var oldest *Transfer
 	for i := first; i < len(q.entries); i++ {
+		if oldest == nil && len(q.entries[i].records) > 0 {
+			oldest = q.entries[i].transfer
+		}
 		records = append(records, q.entries[i].records...)
 		q.entries[i].leaving = true // so that the lane does not offer it meanwhile
 	}
@@ -70,13 +74,14 @@ func (ln *lane) spillOver(ctx context.Context, t *Transfer) {
 		}
 	}
 	ln.strip(missing)
-	if moved > 0 {
-		if sp.transfer != nil {
-			sp.transfer.uses--
+	if len(records) > 0 {
+		sp.unread = true // also after an error: the answer may be all that is lost
+		switch {
+		case moved > 0:
+			sp.carry(t)
+		case sp.transfer == nil:
+			sp.carry(oldest)
 		}
-		t.uses++
-		sp.transfer = t
-		sp.unread += int64(moved)
 	}
 	ln.account.Spooled += int64(moved)
 	ln.account.DeadLettered += int64(len(letters))
@@ -93,10 +98,19 @@ func (ln *lane) spillOver(ctx context.Context, t *Transfer) {
 	}
 }
 
+// carry makes what is in the spool records of t. l.mu is held.
+func (sp *spill) carry(t *Transfer) {
+	if sp.transfer != nil {
+		sp.transfer.uses--
+	}
+	t.uses++
+	sp.transfer = t
+}
+
 // keepsHead reports whether the head of the queue is not to be moved to the spool: it is
-// being offered, or was read from there. l.mu is held.
+// being offered, or is older than what is there. l.mu is held.
 func (ln *lane) keepsHead() bool {
-	return ln.queue.len() > 0 && (ln.calling && (ln.in == nil || !ln.in.inside) || ln.burying || ln.spill.seqs != nil)
+	return ln.queue.len() > 0 && (ln.calling && (ln.in == nil || !ln.in.inside) || ln.burying || ln.spill.ahead)
 }
 
 // passDurable lets barriers pass that only records in the spool are before. l.mu is held.
@@ -116,13 +130,17 @@ func (ln *lane) passDurable() {
 	}
 }
 
-// call calls the spool. l.mu is held, but not meanwhile.
+// call calls the spool when nobody else does. l.mu is held, but not meanwhile.
 func (sp *spill) call(l *Link, f func() error) error {
+	for sp.busy {
+		l.idle.Wait()
+	}
 	sp.busy = true
 	l.mu.Unlock()
 	err := alone(f)
 	l.mu.Lock()
 	sp.busy = false
+	l.idle.Broadcast()
 	return err
 }
 
@@ -174,12 +192,11 @@ func (ln *lane) unspool() bool {
 	if ln.dead {
 		return false
 	}
-	if err == nil && len(entries) == 0 {
-		err = fmt.Errorf("it holds nothing after %d, want %d records", after, sp.unread)
-		ln.account.Spooled -= sp.unread // somebody else has taken them
-		ln.account.Dropped += sp.unread
-		ln.account.Damaged += sp.unread
-		sp.unread = 0
+	if err == nil && len(entries) == 0 { // that was all
+		ln.account.Dropped += ln.account.Spooled // somebody else has taken them
+		ln.account.Damaged += ln.account.Spooled
+		ln.account.Spooled, sp.unread = 0, false
+		return true
 	}
 	if err != nil {
 		l.failUnlocked(&Error{Op: OpSpool, Node: ln.account.Name, Number: sp.transfer.number, Kept: true, Optional: ln.optional, Err: err})
@@ -195,9 +212,11 @@ func (ln *lane) unspool() bool {
 		}
 		e.records, seqs = append(e.records, in.Record), append(seqs, in.Seq)
 	}
-	read := int64(len(entries))
-	sp.unread = max(0, sp.unread-read)
-	ln.account.Spooled -= read
+	ln.account.Spooled -= int64(len(entries))
+	if extra := -ln.account.Spooled; extra > 0 { // of an Append that failed after all
+		ln.account.Restored += extra
+		ln.account.Spooled = 0
+	}
 	ln.account.Pending += int64(len(seqs))
 	if len(seqs) > 0 {
 		sp.seqs, sp.ahead = seqs, true
@@ -265,8 +284,8 @@ func (l *Link) restore() {
 func (ln *lane) restore(n int64) {
 	sp := ln.spill
 	ln.account.Restored += n - ln.account.Spooled
-	ln.account.Spooled, sp.unread = n, n
-	sp.transfer = &Transfer{link: ln.link, number: max(0, ln.link.number-1), due: ln.link.due, began: ln.link.due}
+	ln.account.Spooled, sp.unread = n, n > 0
+	sp.carry(&Transfer{link: ln.link, number: max(0, ln.link.number-1), due: ln.link.due, began: ln.link.due})
 }
 
 // spills reports whether a lane has a spool.
