@@ -86,11 +86,17 @@ func (l *Link) makeRoom(t *Transfer) {
 	}
 }
 
+// spillSurplus moves what is pending to the spool, if the lane is full and has one.
 func (ln *lane) spillSurplus(t *Transfer) {
-	ln.link.mu.Lock()
-	defer ln.link.mu.Unlock()
+	l := ln.link
+	l.mu.Lock()
+	var failures []*Error
 	if ln.policy.onFull == Spill && ln.surplus() > 0 && !t.dead {
-		ln.spillOver(t.ctx, t)
+		failures = ln.spillOver(t.ctx, t)
+	}
+	l.mu.Unlock()
+	for _, failure := range failures {
+		l.fail(failure)
 	}
 }
 

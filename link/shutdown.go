@@ -155,7 +155,12 @@ func (l *Link) end(s *stop) (Report, error) {
 	l.await(&s.over, resting)
 	l.await(&s.over, func() bool { return l.journal == nil || !l.journal.running })
 	if l.spills() {
-		spilling := begin(func() error { l.spillRest(s.context(), last); return nil })
+		spilling := begin(func() error {
+			for _, failure := range l.spillRest(s.context(), last) {
+				l.fail(failure)
+			}
+			return nil
+		})
 		if !s.within(graceCommit, spilling) {
 			l.leaveBehind("spool", spilling)
 		}

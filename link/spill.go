@@ -29,9 +29,9 @@ func (sp *spill) behind() bool { return sp != nil && sp.unread && !sp.ahead }
 
 // spillOver moves what is in the queue to the spool, but for what is being offered and
 // for what was read from there, and lets barriers pass that nothing else holds back.
-// What the spool cannot take, ever, becomes dead letters, or stays. l.mu is held, but
-// not meanwhile.
-func (ln *lane) spillOver(ctx context.Context, t *Transfer) {
+// What the spool cannot take, ever, becomes dead letters, or stays. It returns what has
+// failed. l.mu is held, but not meanwhile.
+func (ln *lane) spillOver(ctx context.Context, t *Transfer) (failures []*Error) {
 	l, sp, q := ln.link, ln.spill, &ln.queue
 	first := q.first
 	if ln.keepsHead() {
@@ -65,7 +65,7 @@ func (ln *lane) spillOver(ctx context.Context, t *Transfer) {
 		l.mu.Lock()
 	}
 	if ln.dead {
-		return
+		return nil
 	}
 	missing := make(map[int]bool)
 	for i, r := range refused {
@@ -90,12 +90,13 @@ func (ln *lane) spillOver(ctx context.Context, t *Transfer) {
 	if err != nil {
 		failure.DeadLettered, failure.Kept = len(letters), len(missing) > 0
 		failure.handled = failure.DeadLettered > 0 && !failure.Kept
-		l.failUnlocked(failure)
+		failures = append(failures, failure)
 	}
 	for _, failure := range l.lettersFailed(ln.policy.box, len(missing), ln.window, lettersErr) {
 		failure.Number, failure.Optional = t.number, ln.optional && failure.Kept
-		l.failUnlocked(failure)
+		failures = append(failures, failure)
 	}
+	return failures
 }
 
 // carry makes what is in the spool records of t. l.mu is held.
@@ -296,17 +297,17 @@ func (l *Link) spills() bool {
 }
 
 // spillRest moves what is pending in lanes that have a spool there, so that it is not
-// abandoned, and lets the barriers pass.
-func (l *Link) spillRest(ctx context.Context, last *Transfer) {
+// abandoned, and lets the barriers pass. It returns what has failed.
+func (l *Link) spillRest(ctx context.Context, last *Transfer) (failures []*Error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, ln := range l.allLanes() {
-		if ln.spill == nil || ln.working || ln.dead {
-			continue
+		if ln.spill != nil && !ln.working && !ln.dead {
+			ln.returned()
+			failures = append(failures, ln.spillOver(ctx, last)...)
 		}
-		ln.returned()
-		ln.spillOver(ctx, last)
 	}
+	return failures
 }
 
 // returned counts what was read from the spool, and not accepted, as still there. l.mu is
