@@ -6,7 +6,7 @@ import "fmt"
 type checker struct {
 	until     int64 // the last row there is
 	last      snapshot
-	delivered []bool         // whether row i+1 is committed, says the last snapshot
+	delivered []bool         // whether row i+1 is committed, says the last snapshot: it is in the target or a spool
 	lost      map[int64]bool // rows that were not in the target, and were to be
 	outside   int            // how often a row was written that was not to be
 }
@@ -15,14 +15,14 @@ func newChecker() *checker {
 	return &checker{last: snapshot{rows: map[int64]int{}}, lost: map[int64]bool{}}
 }
 
-// open returns how many rows are not committed.
+// open returns how many rows are not committed, or still in a spool.
 func (c *checker) open() (n int64) {
 	for _, done := range c.delivered {
 		if !done {
 			n++
 		}
 	}
-	return n
+	return n + int64(len(c.last.spooled))
 }
 
 // grow says that there are rows up to until.
@@ -52,10 +52,10 @@ func (c *checker) add(now snapshot, acknowledged int64) error {
 		if before && !done {
 			return fmt.Errorf("the store says that row %d is not delivered, and said before that it is", n)
 		}
-		if done && now.rows[n] == 0 {
+		if done && now.rows[n]+now.spooled[n] == 0 {
 			c.lost[n] = true
 		}
-		limit := c.last.rows[n] // how often the row may be there
+		limit := c.last.rows[n] + c.last.spooled[n] // how often the row may be there
 		if !before {
 			limit++
 		}

@@ -45,7 +45,10 @@ func (p pipeline) run(ctx context.Context, h *halt) error {
 		p.lane.DeadLetter = haltingOutlet{p.lane.DeadLetter, h, beforeLetter, letter}
 	}
 	var l *link.Link
-	in := &haltingInlet{Inlet: p.inlet, h: h, idle: p.idle, busy: func() bool { return l.Account().Lanes[0].Pending > 0 }, dry: func() {
+	in := &haltingInlet{Inlet: p.inlet, h: h, idle: p.idle, busy: func() bool {
+		a := l.Account().Lanes[0]
+		return a.Pending+a.Spooled > 0
+	}, dry: func() {
 		h.say("dry")
 		stop()
 	}}

@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 
 // planted returns scenarios with something wrong in each.
 func planted() []scenario {
-	plant := func(name string, byID bool, change func(p *pipeline)) scenario {
-		s := fileScenario(name, byID)
+	plant := func(name string, s scenario, change func(p *pipeline)) scenario {
+		s.name = name
 		open := s.open
 		s.open = func(ctx context.Context, at place, until int64, h *halt) (pipeline, error) {
 			p, err := open(ctx, at, until, h)
@@ -45,7 +45,7 @@ func planted() []scenario {
 	}
 	// Such an outlet pushes to the right one.
 	outletThat := func(name string, push func(ctx context.Context, right outlet.Outlet, records []record.Record, u record.Update) error) scenario {
-		return plant(name, false, func(p *pipeline) {
+		return plant(name, fileScenario("", false), func(p *pipeline) {
 			right := p.lane.Outlet
 			p.lane.Outlet = wrong{right, func(ctx context.Context, records []record.Record, u record.Update) error {
 				return push(ctx, right, records, u)
@@ -65,12 +65,13 @@ func planted() []scenario {
 		outletThat("writes-twice", func(ctx context.Context, right outlet.Outlet, records []record.Record, u record.Update) error {
 			return errors.Join(right.Push(ctx, records, u), right.Push(ctx, records[:1], u))
 		}),
-		plant("other-ids", true, func(p *pipeline) {
+		plant("other-ids", fileScenario("", true), func(p *pipeline) {
 			p.processors = append(p.processors, record.Each(func(_ context.Context, r record.Record) (record.Record, error) {
 				return r.WithID(fmt.Sprint(r.ID(), " by ", os.Getpid())), nil
 			}))
 		}),
-		plant("store-that-lies", false, func(p *pipeline) { p.store = new(state.Memory) }),
+		plant("store-that-lies", fileScenario("", false), func(p *pipeline) { p.store = new(state.Memory) }),
+		plant("spool-that-lies", spillScenario(), func(p *pipeline) { p.lane.Spool = lossySpool{p.lane.Spool.(haltingSpool)} }),
 	}
 }
 
@@ -86,6 +87,13 @@ func (o wrong) Push(ctx context.Context, records []record.Record, u record.Updat
 	return o.push(ctx, records, u)
 }
 
+// lossySpool does not keep the first of the records it accepts.
+type lossySpool struct{ haltingSpool }
+
+func (s lossySpool) Append(ctx context.Context, records []record.Record) error {
+	return s.haltingSpool.Append(ctx, records[1:])
+}
+
 // What is wrong with a pipeline is found, and named by the right figure.
 func TestPlanted(t *testing.T) {
 	for name, want := range map[string]string{
@@ -94,6 +102,7 @@ func TestPlanted(t *testing.T) {
 		"writes-twice":             "duplicates-outside-window",
 		"other-ids":                "duplicates-idempotent",
 		"store-that-lies":          "the store has revision 0",
+		"spool-that-lies":          "missing",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -26,7 +26,11 @@ const (
 	beforeCommit = "before commit" // of a broker
 	committed    = "committed"
 	beforeLetter = "before dead letter"
-	letter       = "dead letter" // written, and the link does not know it
+	letter       = "dead letter"   // written, and the link does not know it
+	beforeAppend = "before append" // to a spool
+	appended     = "appended"
+	beforeRemove = "before remove" // from a spool, of what is delivered
+	removed      = "removed"
 )
 
 // halt makes the process wait to be killed at a pass of a step, and talks to the parent

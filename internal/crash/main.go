@@ -12,8 +12,8 @@
 // through the fault or ends because of it, with an error that says what it is.
 //
 // After each run the target and the store are read. A row that the store says is
-// delivered must be in the target, and each run may write a row once that was not
-// delivered before, and none that was. The last line is the sum over the scenarios:
+// delivered must be in the target, or kept for it in a spool, and each run may write a
+// row once that was not delivered before, and none that was. The last line is the sum over the scenarios:
 //
 //	kills N missing 0 duplicates-outside-window 0 duplicates-idempotent 0
 //

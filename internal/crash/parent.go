@@ -109,8 +109,11 @@ func (h *hunt) one(ctx context.Context) error {
 			break
 		}
 		c.step, c.pass = h.steps[h.turn/2%len(h.steps)], 1+h.random.IntN(12)
-		if c.step == writing { // of rows there are more than of pushes
+		switch c.step {
+		case writing: // of rows there are more than of pushes
 			c.pass *= 10
+		case beforeAppend, appended, beforeRemove, removed: // many rows at once
+			c.pass = (c.pass + 3) / 4
 		}
 	case fault.before:
 		c.fault = fault
@@ -170,7 +173,7 @@ func (h *hunt) run(ctx context.Context, c child) (ending, error) {
 		h.took = e.took
 	}
 	h.tally.faults.add(e)
-	now := snapshot{rows: map[int64]int{}, committed: func(int64) bool { return false }}
+	now := snapshot{rows: map[int64]int{}, spooled: map[int64]int{}, committed: func(int64) bool { return false }}
 	if err = h.read(ctx, h.at, &now); err == nil {
 		err = h.check.add(now, e.acknowledged)
 	}

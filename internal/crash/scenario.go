@@ -44,9 +44,11 @@ func scenarios() []scenario {
 		sqlite().byID(),
 		brokerScenario("broker-sqlite-by-id", false),
 		letterScenario(),
+		spillScenario(),
 		withFullDisk(fileScenario("cursor-file", false)),
 		withFullDisk(fileScenario("cursor-file-by-id", true)),
 		withFullDisk(sqlite().once(false)),
+		withFullDisk(spillScenario()),
 		withReadOnlyStore(fileScenario("cursor-file", false)),
 		postgres().once(false),
 		postgres().byID(),
@@ -84,6 +86,7 @@ func newRow(n int64) row { return row{n, "row " + strconv.FormatInt(n, 10)} }
 // snapshot is what survives at one moment.
 type snapshot struct {
 	rows      map[int64]int      // how often each row is in the target
+	spooled   map[int64]int      // how often it is kept for it in a spool
 	torn      int                // lines of the target that are not whole
 	committed func(n int64) bool // whether the row n is delivered, says the store or the broker
 	revision  int64              // of the store
