@@ -171,6 +171,34 @@ func TestGoexitWhileALaneMakesRoom(t *testing.T) {
 	assert.Equal(t, int64(3), l.Account().Lanes[0].Pending)
 }
 
+// A handler that ends its goroutine when a spool fails ends nothing else.
+func TestGoexitWhileALaneSpills(t *testing.T) {
+	l := started(t, link.Config{
+		Inlets: []inlet.Inlet{inlet.Of(func(context.Context) ([]int, error) { return []int{1, 2, 3}, nil })},
+		Lanes: []link.Lane{{
+			Outlet: outlet.Func(refuse), Pending: 2, OnFull: link.Spill,
+			Spool: &cellar{append: func() error { return errSpoiled }},
+		}},
+		OnError: func(_ context.Context, err *link.Error) error {
+			if err.Op == link.OpSpool {
+				runtime.Goexit()
+			}
+			return nil
+		},
+	})
+	for range 3 {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			l.Transfer(t.Context(), link.Tick{})
+		}()
+		<-ended
+	}
+	assert.Equal(t, int64(3), l.Account().Lanes[0].Pending)
+	_, err := l.Shutdown(t.Context())
+	assert.Error(t, err)
+}
+
 // Nor does one do while letters are written: those that were are not written again.
 func TestGoexitWhileALaneBuries(t *testing.T) {
 	letters := make(map[any]int)
