@@ -235,3 +235,23 @@ func ExampleLink_LaneStats() {
 	}
 	// Output: store pending 2 parked true waits true
 }
+
+// unreachable is an outlet that says so.
+type unreachable struct{ outlet.Outlet }
+
+func (unreachable) Check(context.Context) error { return errors.New("no route to host") }
+func (unreachable) String() string              { return "warehouse" }
+
+// Before the first transfer: everything that cannot be reached, at once.
+func ExampleLink_Check() {
+	l, err := link.New(link.Config{
+		Name:    "orders",
+		Inlets:  []inlet.Inlet{inlet.Null()},
+		Outlets: []outlet.Outlet{unreachable{outlet.Discard()}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(l.Check(context.Background()))
+	// Output: link orders: check warehouse: no route to host
+}
