@@ -253,9 +253,12 @@ func (l *Link) Ready() bool {
 }
 
 func (l *Link) ready() bool {
-	if l.phase != started || l.front != nil {
-		return false
-	}
+	return l.phase == started && l.front == nil && l.available()
+}
+
+// available reports whether some required lane is idle, or if there is none, any lane.
+// l.mu is held.
+func (l *Link) available() bool {
 	required, idle := false, false
 	for _, ln := range l.lanes {
 		if ln.optional {

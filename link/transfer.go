@@ -53,7 +53,8 @@ type Transfer struct {
 	barriers []*barrier
 	errs     []*Error
 	blocked  bool
-	inline   *lane
+	inline   *lane // that the goroutine of the transfer works
+	spread   bool  // several lanes were found idle, and have goroutines of their own
 
 	// Guarded by Link.mu.
 	taken      bool    // what was pulled is taken over
@@ -362,7 +363,7 @@ func (t *Transfer) hand() {
 		t.batches = append(t.batches, nil)
 	}
 	commit := l.distribute(t, pulls)
-	var others []*lane
+	var taken []*lane
 	for _, ln := range l.allLanes() {
 		if ln.in != nil {
 			ln.in.last = t
@@ -377,9 +378,12 @@ func (t *Transfer) hand() {
 		}
 		if t.inline == nil && !ln.optional {
 			t.inline = ln
-		} else {
-			others = append(others, ln)
+			continue
 		}
+		taken = append(taken, ln)
+	}
+	if t.inline != nil && len(taken) > 0 { // none of them may keep this goroutine from the others
+		taken, t.inline, t.spread = append(taken, t.inline), nil, true
 	}
 	l.front = nil
 	l.idle.Broadcast()
@@ -388,12 +392,12 @@ func (t *Transfer) hand() {
 	}
 	ready := t.inline == nil || l.ready()
 	reports := l.outbox != nil
-	if len(others) == 0 && !reports && !ready && !commit { // then no user code is called
+	if len(taken) == 0 && !reports && !ready && !commit { // then no user code is called
 		t.locked = true
 		return
 	}
 	l.mu.Unlock()
-	for _, ln := range others {
+	for _, ln := range taken {
 		ln.start()
 	}
 	if commit {
@@ -443,16 +447,25 @@ func (l *Link) distribute(t *Transfer, pulls bool) (commit bool) {
 	return b != nil && b.left == 0 && l.passed(b)
 }
 
-// serve works the first lane that was found idle.
+// serve works the only lane that was found idle or, if there were several, waits until
+// one of them is idle again.
 func (t *Transfer) serve() {
-	if t.inline == nil {
+	if t.inline == nil && !t.spread {
 		return
 	}
+	l := t.link
 	if !t.locked {
-		t.link.mu.Lock()
+		l.mu.Lock()
 	}
 	t.locked = false
-	t.inline.work()
+	if t.inline != nil {
+		t.inline.work()
+		return
+	}
+	defer l.mu.Unlock()
+	for !t.dead && l.phase != stopped && !l.available() {
+		l.idle.Wait()
+	}
 }
 
 // Outcome returns how the transfer ended, or [Running].

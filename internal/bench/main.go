@@ -21,6 +21,8 @@
 //	W4-mongo     the same into MongoDB, whose server only counts
 //	W5           a buffer of 10,000 maps, pulls of 100, a read-only outlet; by hand: a deep copy
 //	W6           50 inlets of 20 ms in one link; the ideal is 20 ms a transfer
+//	commit       a cursor committed to memory with every transfer of 100 structs; by hand: the same link
+//	             without a cursor
 package main
 
 import (
@@ -78,6 +80,7 @@ var core = []workload{
 	{"W3", runW3},
 	{"W5", runW5},
 	{"W6", runW6},
+	{"commit", runCommit},
 }
 
 func main() {

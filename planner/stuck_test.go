@@ -1,0 +1,75 @@
+package planner_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/databay-go/databay/buffer"
+	"github.com/databay-go/databay/inlet"
+	"github.com/databay-go/databay/link"
+	"github.com/databay-go/databay/outlet"
+	"github.com/databay-go/databay/planner"
+	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/schedule"
+	"github.com/databay-go/databay/testkit"
+)
+
+// A stop with everything stuck takes the timeout and a second at most, and says where
+// every record is.
+func TestShutdownOfWhatIsStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer synctest.Wait() // what was left behind ends
+		defer close(release)
+		cursor := func(name string) inlet.Inlet {
+			return inlet.Since(name, func(_ context.Context, after int) ([]int, int, error) {
+				return []int{after + 1, after + 2}, after + 2, nil
+			})
+		}
+		every := schedule.Every(time.Second)
+		hungInlet, err := link.New(link.Config{
+			Name: "hung inlet", Schedule: every,
+			Inlets:  []inlet.Inlet{&testkit.FaultyInlet{Inlet: cursor("a"), OnPull: testkit.Hang(release)}},
+			Outlets: []outlet.Outlet{new(testkit.Sink)},
+		})
+		require.NoError(t, err)
+		stuck, err := link.New(link.Config{
+			Name: "stuck lanes", Schedule: every,
+			Inlets: []inlet.Inlet{cursor("b"), inlet.Each(func(context.Context) (int, error) { return 0, nil })},
+			Lanes: []link.Lane{
+				{Name: "hung", Outlet: &testkit.FaultyOutlet{Outlet: new(testkit.Sink), OnPush: testkit.Hang(release)}},
+				{Name: "full", Outlet: outlet.Of(func(context.Context, []int) error { return errors.New("503") }), Pending: 7},
+				{Name: "holding", Outlet: new(testkit.Sink), Processors: []record.Processor{buffer.New(&buffer.Options{Count: 1000})}},
+			},
+		})
+		require.NoError(t, err)
+		p, err := planner.New(&planner.Options{ShutdownTimeout: 5 * time.Second}, hungInlet, stuck)
+		require.NoError(t, err)
+		require.NoError(t, p.Start(t.Context()))
+		time.Sleep(10500 * time.Millisecond)
+
+		began := time.Now()
+		_, err = p.Shutdown(context.Background())
+		assert.LessOrEqual(t, time.Since(began), 6*time.Second)
+		require.ErrorContains(t, err, "hung")
+
+		for _, l := range []*link.Link{hungInlet, stuck} {
+			require.NoError(t, l.Account().Balance(), "%v", l.Account())
+		}
+		account := stuck.Account()
+		assert.EqualValues(t, 9, account.Pulled, "until a lane was full")
+		for i, want := range []struct{ delivered, abandoned, lost int64 }{{0, 9, 3}, {0, 9, 3}, {9, 0, 0}} {
+			lane := account.Lanes[i]
+			assert.Equal(t, want.delivered, lane.Delivered, lane.Name)
+			assert.Equal(t, want.abandoned, lane.Abandoned, lane.Name)
+			assert.Equal(t, want.lost, lane.Lost, "%s: of the inlet without a position", lane.Name)
+			assert.Zero(t, lane.Pending+lane.Held, lane.Name)
+		}
+	})
+}
