@@ -179,7 +179,13 @@ func (l *Link) AddLanes(ctx context.Context, lanes ...Lane) error {
 	for _, ln := range all[len(l.lanes):] {
 		nodes = append(nodes, ln.nodes()...)
 	}
-	return c.add(m, places, letters, nodes, func() error { return nil }, func() { l.lanes = all })
+	added := all[len(l.lanes):]
+	return c.add(m, places, letters, nodes, func() error {
+		if c.running {
+			l.restore(added)
+		}
+		return nil
+	}, func() { l.lanes = all })
 }
 
 // add starts nodes if the link is running, prepares and then, with Link.mu held,

@@ -116,7 +116,7 @@ func (l *Link) startNodes(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	l.restore()
+	l.restore(l.lanes)
 	if cause := context.Cause(ctx); errors.Is(cause, ErrStopped) {
 		return fmt.Errorf("link %q: %w", l.name, cause)
 	}

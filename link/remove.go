@@ -93,8 +93,8 @@ func (l *Link) hungPulls(ctx context.Context, removed []*source) error {
 // longer holds a commit back; the error says how much it is. A push that has not
 // returned by then is left behind, and its context lives on until the link is shut down.
 // Then the outlets are shut down. An outlet that is not there is an error, [ErrUnknownNode], and so is
-// removing the last. If the link is being stopped meanwhile, Shutdown does what is
-// left, and drops nothing.
+// removing the last. What is in the spool of a lane and not delivered stays there. If
+// the link is being stopped meanwhile, Shutdown does what is left, and drops nothing.
 func (l *Link) RemoveOutlets(ctx context.Context, outlets ...outlet.Outlet) error {
 	c, err := l.change(ctx)
 	if err != nil {
@@ -174,7 +174,7 @@ func (ln *lane) retire() {
 
 // isEmpty reports whether the lane is idle and has nothing left. l.mu is held.
 func (ln *lane) isEmpty() bool {
-	return !ln.working && ln.queue.len() == 0 && !ln.in.waiting()
+	return !ln.working && ln.queue.len() == 0 && !ln.in.waiting() && !ln.spill.behind()
 }
 
 // drop gives up what is left in a lane that was removed, or will soon after ctx has

@@ -267,9 +267,9 @@ func (ln *lane) forget(seqs []int64) {
 	}
 }
 
-// restore takes over what is in the spools when the link is started.
-func (l *Link) restore() {
-	for _, ln := range l.lanes {
+// restore takes over what is in the spools of lanes whose nodes were just started.
+func (l *Link) restore(lanes []*lane) {
+	for _, ln := range lanes {
 		if ln.spill == nil {
 			continue
 		}

@@ -337,3 +337,30 @@ func TestSpillHangs(t *testing.T) {
 		close(release)
 	})
 }
+
+// A lane that is removed delivers what is in its spool, or leaves it there for the one
+// that is added with it.
+func TestSpillRemoved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, down := new(cellar), true
+		out, other := switched(&down), &taker{name: "other"}
+		l := started(t, link.Config{
+			Inlets: inlets(counting("n", 2, 6)), ShutdownTimeout: time.Second,
+			Lanes: []link.Lane{{Outlet: other}, {Outlet: out, Pending: 1, OnFull: link.Spill, Spool: c}},
+		})
+		for range 3 {
+			transfer(t, l)
+			synctest.Wait()
+		}
+		require.ErrorContains(t, l.RemoveOutlets(t.Context(), out), "2 records dropped", "which were in memory")
+		assert.Equal(t, values(1, 4), c.content())
+		require.NoError(t, l.AddLanes(t.Context(), link.Lane{Outlet: out, OnFull: link.Spill, Spool: c}))
+		assert.Equal(t, int64(4), l.Account().Lanes[1].Restored)
+		down = false
+		require.NoError(t, l.RemoveOutlets(t.Context(), out))
+		assert.Equal(t, values(1, 4), out.accepted())
+		assert.Empty(t, c.content())
+		assert.NoError(t, l.Account().Balance())
+	})
+}
