@@ -79,8 +79,8 @@ func (c *chain) group() {
 	}
 }
 
-// renewed returns an empty chain in place of c. It calls no user code.
-func (c *chain) renewed() *chain {
+// renewed returns an empty chain in place of c. w counts its dead letters. It calls no user code.
+func (c *chain) renewed(w *window) *chain {
 	if c == nil {
 		return nil
 	}
@@ -90,7 +90,7 @@ func (c *chain) renewed() *chain {
 	}
 	fresh.group()
 	if u := c.undertaker; u != nil {
-		fresh.bury(u.link, u.box, u.lane, u.optional)
+		fresh.bury(u.link, u.box, u.lane, u.optional, w)
 	}
 	return fresh
 }
@@ -131,6 +131,9 @@ func (c *chain) run(ctx context.Context, records []record.Record, b *barrier, fa
 	var barriers []*barrier
 	if b != nil {
 		barriers = append(barriers, b)
+	}
+	if c != nil {
+		c.undertaker.arrived(len(records))
 	}
 	for _, s := range c.list() {
 		if c.dead.Load() {

@@ -369,3 +369,45 @@ func TestDeadLetterLimit(t *testing.T) {
 		})
 	}
 }
+
+// What stages let through counts too: the limit is on the last records, not on all.
+func TestDeadLetterLimitOfStages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dead := &taker{name: "dead"}
+		l := started(t, link.Config{
+			Inlets: inlets(counting("n", 10, 999)), Outlets: outlets(&taker{name: "out"}), DeadLetter: dead, DeadLetterLimit: link.DeadLetterLimit{Max: 2, Of: 20},
+			Processors: []record.Processor{record.Map(func(n int) (int, error) {
+				if n%10 == 0 || n > 100 {
+					return 0, errDown
+				}
+				return n, nil
+			})},
+			OnError: func(context.Context, *link.Error) error { return nil },
+		})
+		for range 10 {
+			transferred(t, l)
+		}
+		assert.Len(t, letters(dead), 10, "one of ten")
+		transfer(t, l)
+		_, err := l.Transfer(t.Context(), link.Tick{})
+		require.ErrorIs(t, err, link.ErrTooManyDeadLetters)
+	})
+}
+
+// The dead letters of an optional lane stop nothing.
+func TestDeadLetterLimitOfOptionalLane(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dead, bad := &taker{name: "dead"}, &taker{name: "bad", script: failing(99, errBad)}
+		l := started(t, link.Config{
+			Inlets: inlets(counting("n", 10, 999)), DeadLetter: dead, DeadLetterLimit: link.DeadLetterLimit{Max: 2, Of: 20},
+			Lanes: []link.Lane{{Outlet: bad, Optional: true}, {Outlet: &taker{name: "out"}}},
+		})
+		for range 5 {
+			transferred(t, l)
+			synctest.Wait()
+		}
+		assert.Len(t, letters(dead), 50)
+	})
+}

@@ -161,11 +161,35 @@ type undertaker struct {
 	transfer *Transfer // that is being made
 }
 
-// bury lets dead letters of the chain go to box, if there is one.
-func (c *chain) bury(l *Link, box *letterbox, lane string, optional bool) {
+// bury lets dead letters of the chain go to box, if there is one. w counts them.
+func (c *chain) bury(l *Link, box *letterbox, lane string, optional bool, w *window) {
 	if c != nil && box != nil {
-		c.undertaker = &undertaker{link: l, lane: lane, optional: optional, box: box, window: newWindow(l.limit)}
+		c.undertaker = &undertaker{link: l, lane: lane, optional: optional, box: box, window: w}
 	}
+}
+
+// arrived counts n records that the link's own stages are given.
+func (u *undertaker) arrived(n int) {
+	if u != nil && u.lane == "" {
+		u.window.pass(int64(n))
+	}
+}
+
+// arrivals returns the window of the link's own stages.
+func (l *Link) arrivals() *window {
+	w := newWindow(l.limit)
+	if w != nil {
+		w.arrivals = true
+	}
+	return w
+}
+
+// letterWindow returns a window of a lane.
+func (l *Link) letterWindow(optional bool) *window {
+	if optional {
+		return nil
+	}
+	return newWindow(l.limit)
 }
 
 // during says which transfer the chain is run for.

@@ -150,7 +150,7 @@ func New(c Config) (*Link, error) {
 		return nil, fmt.Errorf("link %q: %w", l.name, err)
 	}
 	l.chain = newChain(slices.Clone(c.Processors), slices.Clone(c.Groupers))
-	l.chain.bury(l, l.letters, "", false)
+	l.chain.bury(l, l.letters, "", false, l.arrivals())
 	l.remember()
 	return l, nil
 }

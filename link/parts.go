@@ -53,7 +53,7 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 		}
 		ln := &lane{
 			link: l, out: c.Outlet, timeout: c.Timeout, limit: bound(c.Pending, defaultPending), given: -1, passed: -1,
-			policy: l.policy(&c, boxes), window: newWindow(l.limit), optional: c.Optional,
+			policy: l.policy(&c, boxes), window: l.letterWindow(c.Optional), optional: c.Optional,
 		}
 		if b := ln.policy.box; b != nil && !slices.Contains(boxes, b) {
 			boxes = append(boxes, b)
@@ -62,7 +62,7 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 			ln.copier = new(record.Copier)
 		}
 		if c := newChain(slices.Clone(c.Processors), nil); c != nil {
-			c.bury(l, ln.policy.box, name, ln.optional)
+			c.bury(l, ln.policy.box, name, ln.optional, ln.window)
 			ln.in = &intake{chain: c}
 		}
 		ln.account.Name = name

@@ -29,8 +29,9 @@ const (
 
 	// Spill moves what is pending to [Lane.Spool], but for what is being offered.
 	// What is there counts as durable: it holds back no commit, and survives a
-	// crash. It is offered in its turn, by another transfer's update. If the spool
-	// does not take it, nothing is pulled. A Shutdown moves there what is pending.
+	// crash. It is offered in its turn, under another transfer's update, and its
+	// offers and its age are counted anew. If the spool does not take it, nothing
+	// is pulled. A Shutdown moves there what is pending.
 	Spill
 )
 

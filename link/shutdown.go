@@ -358,6 +358,7 @@ func (l *Link) drain(p *patience, front bool) (hung []string) {
 			held = ln.in.empty(l, p, &hung)
 		}
 		l.mu.Lock()
+		ln.returned() // a call that hangs has it, but it is in the spool still
 		left := ln.empty()
 		abandoned := ln.account.Pending + ln.account.Held
 		ln.account.Pending, ln.account.Held = 0, 0

@@ -364,3 +364,33 @@ func TestSpillRemoved(t *testing.T) {
 		assert.NoError(t, l.Account().Balance())
 	})
 }
+
+// What a hanging call has of the spool is there still.
+func TestSpillShutdownBesideACall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, down, release := new(cellar), true, make(chan struct{})
+		out := &taker{name: "out", script: func(context.Context, int, []record.Record) error {
+			if !down {
+				<-release
+			}
+			return errDown
+		}}
+		l := started(t, link.Config{
+			Name: "l", State: new(vault), Inlets: inlets(counting("n", 2, 4)), ShutdownTimeout: time.Second,
+			Lanes: []link.Lane{{Outlet: out, Pending: 1, OnFull: link.Spill, Spool: c}},
+		})
+		for range 3 {
+			transfer(t, l)
+		}
+		down = false
+		go l.Begin(link.Tick{})
+		synctest.Wait()
+		r, err := l.Shutdown(t.Context())
+		require.ErrorContains(t, err, "out")
+		assert.Equal(t, values(1, 4), c.content())
+		assert.Zero(t, r.Lanes[0].Abandoned)
+		assert.Equal(t, int64(4), l.Account().Lanes[0].Spooled)
+		close(release)
+	})
+}

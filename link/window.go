@@ -1,12 +1,16 @@
 package link
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // DeadLetterLimit bounds how many of the records that a lane, or the stages of a link,
 // are done with may be dead letters: with more than Max of the last Of the link stops.
 // It is then [ErrTooManyDeadLetters] for every further transfer until it is started
 // again; what was not written by then stays where it is. The letters up to the one
-// that is too many are written. The zero value is no bound.
+// that is too many are written. Optional lanes, which stop nothing, have no bound. The
+// zero value is none for the others either.
 type DeadLetterLimit struct {
 	Max int
 	Of  int
@@ -20,6 +24,9 @@ func (m *mistakes) limit(field string, d DeadLetterLimit) {
 
 // window counts the dead letters among the last records. A nil window has no bound.
 type window struct {
+	arrivals bool // records are counted when they come, dead letters not once more
+
+	mu       sync.Mutex
 	of       int64
 	size     int64   // Max+1
 	seen     int64   // records
@@ -36,18 +43,25 @@ func newWindow(d DeadLetterLimit) *window {
 
 // pass counts n records that are delivered.
 func (w *window) pass(n int64) {
-	if w != nil {
-		w.seen += n
+	if w == nil {
+		return
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen += n
 }
 
 // fail counts n dead letters.
 func (w *window) fail(n int) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for range n {
-		if w == nil {
-			return
+		if !w.arrivals {
+			w.seen++
 		}
-		w.seen++
 		if at := w.count % w.size; at < int64(len(w.failures)) {
 			w.failures[at] = w.seen
 		} else {
@@ -63,6 +77,8 @@ func (w *window) room(n int) int {
 	if w == nil {
 		return n
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for i := range n { // with i more, would the next one be allowed still?
 		if w.over(int64(i)) {
 			return i
@@ -72,10 +88,21 @@ func (w *window) room(n int) int {
 }
 
 // exceeded reports whether there are too many.
-func (w *window) exceeded() bool { return w != nil && w.over(0) }
+func (w *window) exceeded() bool {
+	if w == nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.over(0)
+}
 
-// over reports whether there are too many when i more have been written.
+// over reports whether there are too many when i more have been written. w.mu is held.
 func (w *window) over(i int64) bool {
+	seen := w.seen
+	if !w.arrivals {
+		seen += i
+	}
 	oldest := w.count + i - w.size // of the last Max+1
 	switch {
 	case oldest < 0:
@@ -83,7 +110,7 @@ func (w *window) over(i int64) bool {
 	case oldest >= w.count: // it is one of the i
 		return w.size <= w.of
 	}
-	return w.failures[oldest%w.size] > w.seen+i-w.of
+	return w.failures[oldest%w.size] > seen-w.of
 }
 
 // tooMany returns the error of a window that is exceeded.
