@@ -102,7 +102,7 @@ func (unclonable) Clone() any { panic("no clone") }
 
 // A letter that cannot be copied for its outlet is refused by itself.
 func TestDeadLettersThatCannotBeCopied(t *testing.T) {
-	for name, payload := range map[string]any{"panicking Clone": unclonable{}, "channel": make(chan int)} {
+	for name, payload := range map[string]any{"panicking Clone": unclonable{"a": 1}, "channel": make(chan int)} {
 		t.Run(name, func(t *testing.T) {
 			var letters []any
 			l := started(t, link.Config{
