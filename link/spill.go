@@ -18,14 +18,16 @@ type spill struct {
 	seqs     []int64   // of the records of the entry that was read, while it is in the queue
 	ahead    bool      // the first entry of the queue comes before what is in the spool
 	busy     bool      // the spool is called
+	moving   bool      // records are being moved to the spool
 	transfer *Transfer // whose update the records bear
 }
 
 // chunk is how many records are read at a time.
 const chunk = 1000
 
-// behind reports whether what is in the spool comes next. l.mu is held.
-func (sp *spill) behind() bool { return sp != nil && sp.unread && !sp.ahead }
+// behind reports whether what is in the spool comes next. While records are being moved
+// there nothing does: they are in the queue as well. l.mu is held.
+func (sp *spill) behind() bool { return sp != nil && sp.unread && !sp.ahead && !sp.moving }
 
 // spillOver moves what is in the queue to the spool, but for what is being offered and
 // for what was read from there, and lets barriers pass that nothing else holds back.
@@ -49,6 +51,7 @@ func (ln *lane) spillOver(ctx context.Context, t *Transfer) (failures []*Error) 
 	var refused []refusal
 	var err error
 	if len(records) > 0 {
+		sp.moving = true
 		err = sp.call(l, func() error { return sp.spool.Append(ctx, records) })
 		refused, err = refusals(records, err)
 	}
@@ -74,6 +77,7 @@ func (ln *lane) spillOver(ctx context.Context, t *Transfer) (failures []*Error) 
 		}
 	}
 	ln.strip(missing)
+	sp.moving = false
 	if len(records) > 0 {
 		sp.unread = true // also after an error: the answer may be all that is lost
 		switch {

@@ -394,3 +394,58 @@ func TestSpillShutdownBesideACall(t *testing.T) {
 		close(release)
 	})
 }
+
+// While records are moved to the spool, and one of them is being made a dead letter, the
+// lane does not read them there: they would be counted twice.
+func TestSpoolIsNotReadWhileItIsFilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		batches := [][]any{list(1, 2, 3), list(4, -1, 5), list(6)}
+		pushes := 0
+		push, letter := make(chan struct{}), make(chan struct{})
+		out := &tank{onPush: func(context.Context, []record.Record, record.Update) error {
+			switch pushes++; pushes {
+			case 1:
+				return errSpoiled // so that the first three are spooled
+			case 2:
+				<-push
+			}
+			return nil
+		}}
+		l := started(t, link.Config{
+			Inlets: inlets(&pump{onPull: func(context.Context, record.Update) ([]record.Record, error) {
+				if len(batches) == 0 {
+					return nil, nil
+				}
+				batch := batches[0]
+				batches = batches[1:]
+				return of(batch...), nil
+			}}),
+			Lanes: []link.Lane{
+				{
+					Outlet: out, Pending: 2, OnFull: link.Spill, Spool: new(cellar),
+					DeadLetter: &tank{onPush: func(context.Context, []record.Record, record.Update) error {
+						<-letter
+						return nil
+					}},
+				},
+				{Outlet: &tank{}},
+			},
+		})
+		for range 3 {
+			go l.Transfer(t.Context(), link.Tick{})
+			synctest.Wait()
+		}
+		close(push)
+		synctest.Wait()
+		close(letter)
+		synctest.Wait()
+		for range 3 {
+			_, _ = l.Transfer(t.Context(), link.Tick{})
+			synctest.Wait()
+		}
+		a := l.Account().Lanes[0]
+		assert.Equal(t, list(1, 2, 3, 4, 5, 6), out.content())
+		assert.Equal(t, [4]int64{7, 6, 1, 0}, [4]int64{a.Offered, a.Delivered, a.DeadLettered, a.Damaged})
+		assert.Zero(t, a.Restored)
+	})
+}

@@ -16,6 +16,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"sync"
 	"time"
 
 	"github.com/databay-go/databay/inlet"
@@ -26,11 +27,17 @@ import (
 	"github.com/databay-go/databay/schedule"
 )
 
-// Lines is an outlet because it has a method Push.
-type Lines struct{ w io.Writer }
+// Lines is an outlet because it has a method Push. Links that share an outlet call it
+// side by side.
+type Lines struct {
+	mu sync.Mutex
+	w  io.Writer
+}
 
 // Push answers with the records that could not be written. They are offered again.
-func (l Lines) Push(_ context.Context, records []record.Record, u record.Update) error {
+func (l *Lines) Push(_ context.Context, records []record.Record, u record.Update) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var failed record.Failures
 	for i, r := range records {
 		_, err := fmt.Fprintln(l.w, u, r.Payload)
@@ -40,7 +47,7 @@ func (l Lines) Push(_ context.Context, records []record.Record, u record.Update)
 }
 
 // ReadOnly says that Push changes nothing, so that nothing need be copied for it.
-func (Lines) ReadOnly() bool { return true }
+func (*Lines) ReadOnly() bool { return true }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -55,7 +62,7 @@ func run(ctx context.Context, w io.Writer) error {
 	l, err := link.New(link.Config{
 		Tags:     []string{"print_outlet"},
 		Inlets:   []inlet.Inlet{inlet.RandomInt(0, 100)},
-		Outlets:  []outlet.Outlet{Lines{w}},
+		Outlets:  []outlet.Outlet{&Lines{w: w}},
 		Schedule: schedule.Every(2 * time.Second),
 	})
 	if err != nil {

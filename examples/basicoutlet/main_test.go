@@ -20,7 +20,7 @@ func TestLines(t *testing.T) {
 	t.Parallel()
 	testkit.TestOutlet(t, func(*testing.T) (outlet.Outlet, func() []record.Record) {
 		var out bytes.Buffer
-		return Lines{&out}, func() (written []record.Record) {
+		return &Lines{w: &out}, func() (written []record.Record) {
 			for line := range strings.Lines(out.String()) {
 				written = append(written, record.New(strings.Fields(line)[1]))
 			}
