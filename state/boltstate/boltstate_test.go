@@ -206,7 +206,9 @@ func TestNoWaitForNobody(t *testing.T) {
 			if links <= 8 {
 				assert.Zero(t, time.Since(began), "%d links", links)
 			} else {
-				assert.LessOrEqual(t, time.Since(began), 200*time.Millisecond, "%d links", links)
+				// Which links are late for a transaction is up to the scheduler. If each
+				// waited for its time, they would take a second.
+				assert.Less(t, time.Since(began), time.Second, "%d links", links)
 			}
 		})
 	}
