@@ -62,9 +62,15 @@ func TestOptionalLaneFails(t *testing.T) {
 			require.Len(t, h.failed, 2, name)
 			assert.True(t, h.failed[0].Optional)
 			assert.False(t, h.failed[0].Fatal())
-			require.Error(t, h.reports[1].Err)
 			_, err = l.Shutdown(t.Context())
 			require.NoError(t, err)
+			told := 0 // a report does not wait for an optional lane: the next one may tell
+			for _, r := range h.reports {
+				if r.Err != nil {
+					told++
+				}
+			}
+			assert.Positive(t, told, name)
 			assert.Equal(t, int64(4), l.Account().Lanes[0].Lost)
 		}
 	})
