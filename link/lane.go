@@ -300,6 +300,7 @@ func (ln *lane) finish() {
 func (ln *lane) release() {
 	l := ln.link
 	if ln.pauses() {
+		l.idle.Broadcast()
 		l.mu.Unlock()
 		return
 	}

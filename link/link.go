@@ -253,12 +253,9 @@ func (l *Link) Ready() bool {
 }
 
 func (l *Link) ready() bool {
-	return l.phase == started && l.front == nil && l.available()
-}
-
-// available reports whether some required lane is idle, or if there is none, any lane.
-// l.mu is held.
-func (l *Link) available() bool {
+	if l.phase != started || l.front != nil {
+		return false
+	}
 	required, idle := false, false
 	for _, ln := range l.lanes {
 		if ln.optional {
@@ -271,6 +268,17 @@ func (l *Link) available() bool {
 		required = true
 	}
 	return idle && !required
+}
+
+// occupied reports whether every required lane is working, and none pauses between two
+// tries. l.mu is held.
+func (l *Link) occupied() bool {
+	for _, ln := range l.lanes {
+		if !ln.optional && (!ln.working || ln.pauses()) {
+			return false
+		}
+	}
+	return true
 }
 
 // quiet reports whether the current transfer has no report and no required lane is

@@ -53,8 +53,8 @@ type Transfer struct {
 	barriers []*barrier
 	errs     []*Error
 	blocked  bool
-	inline   *lane // that the goroutine of the transfer works
-	spread   bool  // several lanes were found idle, and have goroutines of their own
+	inline   *lane // that the goroutine of the transfer works: the only required one
+	spread   bool  // there are several, and they have goroutines of their own
 
 	// Guarded by Link.mu.
 	taken      bool    // what was pulled is taken over
@@ -100,9 +100,10 @@ func (l *Link) Transfer(ctx context.Context, tick Tick) (report Report, err erro
 }
 
 // Begin makes one transfer as far as the calling goroutine has to do it: when it
-// returns, records have been pulled, processed and handed over, and one lane has
-// been served. Other lanes may still be working. As with [Link.Transfer], a node may
-// end the calling goroutine. It is for who runs links, as a planner does.
+// returns, records have been pulled, processed and handed over, and the only required
+// lane has been served or, of several, one is idle or pauses between two tries. Other
+// lanes may still be working. As with [Link.Transfer], a node may end the calling
+// goroutine. It is for who runs links, as a planner does.
 func (l *Link) Begin(tick Tick) *Transfer {
 	l.mu.Lock()
 	t := l.blank()
@@ -364,7 +365,8 @@ func (t *Transfer) hand() {
 	}
 	commit := l.distribute(t, pulls)
 	var taken []*lane
-	for _, ln := range l.allLanes() {
+	alone := l.required() == 1 // else a lane that hangs would keep this goroutine from the others
+	for i, ln := range l.allLanes() {
 		if ln.in != nil {
 			ln.in.last = t
 			t.uses++
@@ -376,14 +378,15 @@ func (t *Transfer) hand() {
 			}
 			continue
 		}
-		if t.inline == nil && !ln.optional {
+		switch required := !ln.optional && i < len(l.lanes); {
+		case required && alone:
 			t.inline = ln
-			continue
+		case required:
+			t.spread = true
+			fallthrough
+		default:
+			taken = append(taken, ln)
 		}
-		taken = append(taken, ln)
-	}
-	if t.inline != nil && len(taken) > 0 { // none of them may keep this goroutine from the others
-		taken, t.inline, t.spread = append(taken, t.inline), nil, true
 	}
 	l.front = nil
 	l.idle.Broadcast()
@@ -447,8 +450,8 @@ func (l *Link) distribute(t *Transfer, pulls bool) (commit bool) {
 	return b != nil && b.left == 0 && l.passed(b)
 }
 
-// serve works the only lane that was found idle or, if there were several, waits until
-// one of them is idle again.
+// serve works the only required lane or, of several, waits until one is idle again or
+// pauses between two tries.
 func (t *Transfer) serve() {
 	if t.inline == nil && !t.spread {
 		return
@@ -463,7 +466,7 @@ func (t *Transfer) serve() {
 		return
 	}
 	defer l.mu.Unlock()
-	for !t.dead && l.phase != stopped && !l.available() {
+	for !t.dead && l.phase != stopped && l.occupied() {
 		l.idle.Wait()
 	}
 }

@@ -73,3 +73,63 @@ func TestShutdownOfWhatIsStuck(t *testing.T) {
 		}
 	})
 }
+
+// An outlet that begins to hang while another one is busy stops nothing, once that one
+// is idle again.
+func TestOutletThatHangsBesideABusyOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer synctest.Wait()
+		defer close(release)
+		pushes := 0
+		hangs := outlet.Func(func(context.Context, []record.Record, record.Update) error {
+			if pushes++; pushes > 1 {
+				<-release
+			}
+			return nil
+		})
+		slow := &testkit.FaultyOutlet{Outlet: new(testkit.Sink), OnPush: testkit.Slow(1500 * time.Millisecond)}
+		l, err := link.New(link.Config{
+			Schedule: schedule.Every(time.Second),
+			Inlets:   []inlet.Inlet{inlet.RandomInt(0, 9)},
+			Lanes:    []link.Lane{{Name: "hangs", Outlet: hangs}, {Name: "slow", Outlet: slow}},
+		})
+		require.NoError(t, err)
+		p, err := planner.New(&planner.Options{ShutdownTimeout: time.Second}, l)
+		require.NoError(t, err)
+		require.NoError(t, p.Start(t.Context()))
+		time.Sleep(20500 * time.Millisecond)
+		assert.GreaterOrEqual(t, l.Account().Lanes[1].Delivered, int64(9), "%v", l.Account())
+		_, err = p.Shutdown(context.Background())
+		require.ErrorContains(t, err, "hangs")
+	})
+}
+
+// Links whose lanes all pause between two tries hold no place.
+func TestPausesHoldNoPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := func() outlet.Outlet {
+			return outlet.Func(func(context.Context, []record.Record, record.Update) error { return errors.New("503") })
+		}
+		retry := link.Retry{Tries: -1, Within: -1, Backoff: 20 * time.Second, MaxBackoff: -1, Jitter: -1}
+		failing, err := link.New(link.Config{
+			Name: "failing", Schedule: schedule.Every(time.Hour),
+			Inlets: []inlet.Inlet{inlet.Values(1)},
+			Lanes:  []link.Lane{{Outlet: outlet.Named("a", down()), Retry: retry}, {Outlet: outlet.Named("b", down()), Retry: retry}},
+		})
+		require.NoError(t, err)
+		sink := new(testkit.Sink)
+		other, err := link.New(link.Config{
+			Name: "other", Schedule: schedule.Every(time.Second), SkipImmediate: true,
+			Inlets: []inlet.Inlet{inlet.RandomInt(0, 9)}, Outlets: []outlet.Outlet{sink},
+		})
+		require.NoError(t, err)
+		p, err := planner.New(&planner.Options{Concurrency: 1, ShutdownTimeout: time.Second, OnError: func(context.Context, *link.Error) error { return nil }}, failing, other)
+		require.NoError(t, err)
+		require.NoError(t, p.Start(t.Context()))
+		time.Sleep(10500 * time.Millisecond)
+		assert.Len(t, sink.Payloads(), 10)
+		_, err = p.Shutdown(context.Background())
+		require.NoError(t, err)
+	})
+}
