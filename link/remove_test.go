@@ -246,7 +246,7 @@ func TestRemovedLaneKnowsItsBarriers(t *testing.T) {
 		down.Lock()
 		refuses = false
 		down.Unlock()
-		transferred(t, l)
+		transfer(t, l) // whose error may be that of the last push of bad
 		synctest.Wait()
 		assert.Equal(t, values(1, 5), out.content())
 		assert.Contains(t, store.written()[len(store.written())-1], `"position":"NQ=="`)
