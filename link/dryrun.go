@@ -177,8 +177,8 @@ func (l *Link) drySample(ctx context.Context, p *Preview) (records []record.Reco
 		if k.until.After(s.from) {
 			s.from = k.until
 		}
-		u := record.Update{Link: l.name, Tags: l.tags, Number: l.number, Due: due, Reason: record.Forced}
-		failed(OpPull, s, l.try(ctx, s.name(), func() error { s.pull(ctx, u); return s.err }))
+		t := &Transfer{link: l, ctx: ctx, number: l.number, due: due, reason: record.Forced}
+		failed(OpPull, s, l.try(ctx, s.name(), func() error { s.pull(t); return s.err }))
 		if s.state.Load() != returned { // it is left behind
 			continue
 		}
@@ -242,10 +242,8 @@ func (l *Link) dryStages(ctx context.Context, p *Preview, records []record.Recor
 	return errors.Join(errs...)
 }
 
-// unpack adds what a dry run has kept to what t has pulled.
+// unpack adds what a dry run has kept to what t has pulled. l.mu is held.
 func (l *Link) unpack(t *Transfer) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if t.dead {
 		return
 	}

@@ -103,23 +103,25 @@ func (ln *lane) start() {
 	go func() {
 		ln.link.mu.Lock()
 		ln.work()
+		ln.link.mu.Unlock()
 	}()
 }
 
-// work does what there is to do, and then gives the lane back. It is called with l.mu
-// held, which it releases. If user code calls runtime.Goexit, the lane is given back
-// on the way out.
+// work does what there is to do, and then gives the lane back. l.mu is held as in step.
+// If user code calls runtime.Goexit, the lane is given back on the way out.
 func (ln *lane) work() {
-	locked := false
+	done := false
 	defer func() {
-		if !locked {
+		if !done {
 			ln.link.mu.Lock()
+			ln.release()
+			ln.link.mu.Unlock()
 		}
-		ln.release()
 	}()
 	for ln.step() {
 	}
-	locked = true
+	done = true
+	ln.release()
 }
 
 // step does one thing and reports whether there may be more to do. l.mu is held, but
@@ -295,13 +297,11 @@ func (ln *lane) finish() {
 	ln.pass()
 }
 
-// release gives the lane back, unless it pauses. It is called with l.mu held, which it
-// releases.
+// release gives the lane back, unless it pauses. l.mu is held as in step.
 func (ln *lane) release() {
 	l := ln.link
 	if ln.pauses() {
 		l.idle.Broadcast()
-		l.mu.Unlock()
 		return
 	}
 	if ln.in != nil && ln.in.inside && !ln.dead { // a processor has called runtime.Goexit
@@ -314,6 +314,9 @@ func (ln *lane) release() {
 		l.makeReport()
 	}
 	reports, host := l.outbox != nil, l.host
+	if !reports && host == nil {
+		return
+	}
 	l.mu.Unlock()
 	if reports {
 		l.deliver()
@@ -321,6 +324,7 @@ func (ln *lane) release() {
 	if host != nil {
 		host.Changed(l)
 	}
+	l.mu.Lock()
 }
 
 // actual counts the pending records where they are. l.mu is held.

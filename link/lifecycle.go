@@ -234,6 +234,7 @@ func (l *Link) Once(ctx context.Context) (Report, error) {
 		defer close(begun)
 		l.mu.Lock()
 		t.begin(l, Tick{Reason: record.Forced})
+		l.mu.Unlock()
 	}()
 	select {
 	case <-begun:

@@ -67,6 +67,7 @@ type Link struct {
 	reported   Account   // as of the last report, without lanes
 	outbox     *Transfer // the first that has a report to be given away
 	delivering *Transfer // whose report is being given away
+	spare      *Transfer // a blank one, of a link without a host
 }
 
 // departed is what has left a link and is not done with.
@@ -536,17 +537,17 @@ func (l *Link) changes(a *Account) {
 		lanes = append(slices.Clip(lanes), l.left.gone...)
 		l.left.gone = nil
 	}
-	*a = Account{Lanes: slices.Grow(a.Lanes, len(lanes))[:len(lanes)]}
-	clear(a.Lanes)
-	a.add(&l.account, 1)
-	a.add(&l.reported, -1)
+	deltas := slices.Grow(a.Lanes[:0], len(lanes))[:len(lanes)]
+	*a = l.account
 	a.Failed += int64(len(l.transit))
-	l.reported.add(a, 1)
+	was := l.reported
+	l.reported = *a
+	a.add(&was, -1)
+	a.Lanes = deltas
 	for i, ln := range lanes {
-		a.Lanes[i].Name = ln.account.Name
-		a.Lanes[i].add(&ln.account, 1)
-		a.Lanes[i].add(&ln.reported, -1)
-		ln.reported.add(&a.Lanes[i], 1)
+		deltas[i] = ln.account
+		deltas[i].add(&ln.reported, -1)
+		ln.reported = ln.account
 	}
 }
 

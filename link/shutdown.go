@@ -142,7 +142,6 @@ func (l *Link) end(s *stop) (Report, error) {
 	go func() {
 		l.mu.Lock()
 		last.begin(l, Tick{Reason: record.Flush})
-		l.mu.Lock()
 		s.begun = true
 		l.mu.Unlock()
 	}()

@@ -73,8 +73,8 @@ func (s *source) positionType() string {
 	return fmt.Sprintf("%T", s.at.pos)
 }
 
-// pull pulls and keeps the result, unless ctx has ended already.
-func (s *source) pull(ctx context.Context, u record.Update) {
+// pull pulls for t and keeps the result, unless the context of t has ended already.
+func (s *source) pull(t *Transfer) {
 	s.state.Store(calling)
 	if s.records != nil || s.err != nil { // of one that was left behind
 		s.records, s.err = nil, nil
@@ -89,12 +89,13 @@ func (s *source) pull(ctx context.Context, u record.Update) {
 		record.Stamp(s.records, &s.origin)
 		s.state.Store(returned)
 	}()
-	if ctx.Err() != nil {
-		s.err, ok = context.Cause(ctx), true
+	if t.ctx.Err() != nil {
+		s.err, ok = context.Cause(t.ctx), true
 		return
 	}
+	u := t.update()
 	u.From = s.from
-	records, err := s.in.Pull(ctx, u)
+	records, err := s.in.Pull(t.ctx, u)
 	s.records, s.err = records, sound(err)
 	if s.at != nil {
 		s.locate()
@@ -119,7 +120,6 @@ func (s *source) locate() {
 func (s *source) take(due time.Time) error {
 	err := s.err
 	s.records, s.err = nil, nil
-	s.state.Store(untouched)
 	if err == nil {
 		s.from = due
 	}

@@ -40,7 +40,6 @@ type Transfer struct {
 	ctx    context.Context // that nodes are called with: the link's
 	stop   bool            // it is the last one, of a Shutdown
 	phase  uint8
-	locked bool // the last phase has left Link.mu locked for the next one
 
 	reason   record.Reason
 	number   int64 // below 0: it is not made
@@ -92,7 +91,7 @@ func (l *Link) Transfer(ctx context.Context, tick Tick) (report Report, err erro
 	if err := t.await(ctx); err != nil {
 		return Report{}, err
 	}
-	report, err = t.result()
+	err = t.result(&report)
 	t.account.Lanes = nil // the caller has them
 	t.release()
 	l.mu.Unlock()
@@ -108,15 +107,14 @@ func (l *Link) Begin(tick Tick) *Transfer {
 	l.mu.Lock()
 	t := l.blank()
 	t.begin(l, tick)
+	l.mu.Unlock()
 	return t
 }
 
-// begin is called with l.mu held, which it releases.
+// begin makes the transfer as far as its goroutine has to. l.mu is held.
 func (t *Transfer) begin(l *Link, tick Tick) {
 	t.link, t.reason, t.nextDue = l, tick.Reason, tick.Next
-	entered := t.enter(tick.Due)
-	l.mu.Unlock()
-	if entered {
+	if t.enter(tick.Due) {
 		t.run()
 	}
 }
@@ -124,10 +122,13 @@ func (t *Transfer) begin(l *Link, tick Tick) {
 // run runs the phases that are left. Each leaves the link in a state from which
 // the next can go on, however it ends: user code that calls runtime.Goexit ends
 // one phase, and the others are run while the goroutine's deferred functions are.
+// l.mu is held, but not while user code is called, nor when that ends the goroutine.
 func (t *Transfer) run() {
 	defer func() {
 		if t.phase < ended {
+			t.link.mu.Lock()
 			t.run()
+			t.link.mu.Unlock()
 		}
 	}()
 	for t.phase < ended {
@@ -216,47 +217,62 @@ func (t *Transfer) fail(err *Error) {
 	}
 }
 
+// pulls reports whether the transfer calls inlets.
+func (t *Transfer) pulls() bool { return !t.blocked && t.reason != record.Flush }
+
 // retry gives what waits before stages another chance. While that fails, nothing
-// is pulled.
+// is pulled. l.mu is held as in run.
 func (t *Transfer) retry() {
 	l := t.link
 	var b *barrier
 	switch {
 	case t.stop:
 		t.blocked = false // what is held is to leave
+		l.mu.Unlock()
 		l.chain.flush(t.fail)
 		l.mu.Lock()
 		b = l.newBarrier(t)
-		l.mu.Unlock()
 	case t.blocked:
+		l.mu.Unlock()
 		l.commit(t.ctx, false) // it may be the store that blocks
 		if t.reason != record.Flush {
 			l.makeRoom(t)
 		}
 		l.mu.Lock()
 		t.blocked = l.full(t.reason != record.Flush)
-		l.mu.Unlock()
 	}
-	if t.blocked || !(l.chain.stuck() || t.reason == record.Flush) {
+	if t.blocked || !(t.reason == record.Flush || l.chain.stuck()) {
 		return
 	}
 	defer func() { t.blocked = l.chain.stuck() }() // also if a node calls runtime.Goexit
+	l.mu.Unlock()
 	t.through(nil, b)
+	l.mu.Lock()
 }
 
-// pull pulls from all inlets.
+// pull pulls from all inlets. l.mu is held as in run.
 func (t *Transfer) pull() {
-	if t.blocked || t.reason == record.Flush {
+	if !t.pulls() {
 		return
 	}
 	l := t.link
-	for s, k := range l.kept {
-		if k.until.After(s.from) {
-			s.from = k.until
+	l.mu.Unlock()
+	if l.kept != nil {
+		for s, k := range l.kept {
+			if k.until.After(s.from) {
+				s.from = k.until
+			}
 		}
 	}
+	t.call()
+	l.mu.Lock()
+}
+
+// call calls the inlets, side by side.
+func (t *Transfer) call() {
+	l := t.link
 	if len(t.sources) == 1 {
-		t.sources[0].pull(t.ctx, t.update())
+		t.sources[0].pull(t)
 		return
 	}
 	var places chan struct{}
@@ -272,15 +288,16 @@ func (t *Transfer) pull() {
 			if places != nil {
 				defer func() { <-places }()
 			}
-			s.pull(t.ctx, t.update())
+			s.pull(t)
 		})
 	}
 	pulls.Wait()
 }
 
-// process joins what was pulled and runs it through the processors and groupers.
+// process joins what was pulled and runs it through the processors and groupers. l.mu is
+// held as in run.
 func (t *Transfer) process() {
-	if t.blocked || t.reason == record.Flush {
+	if !t.pulls() || t.dead { // then what was pulled is accounted for already
 		return
 	}
 	l := t.link
@@ -295,11 +312,6 @@ func (t *Transfer) process() {
 			records = append(slices.Clip(records), s.records...)
 		}
 	}
-	l.mu.Lock()
-	if t.dead { // then what was pulled is accounted for already
-		l.mu.Unlock()
-		return
-	}
 	t.taken = true
 	l.account.Pulled += int64(len(records))
 	l.transit = records
@@ -312,10 +324,15 @@ func (t *Transfer) process() {
 	b := l.newBarrier(t)
 	if len(failures) == 0 && l.chain == nil { // then no user code is called
 		t.through(records, b)
-		t.locked = true
 		return
 	}
 	l.mu.Unlock()
+	t.failed(failures, records, b)
+	l.mu.Lock()
+}
+
+// failed tells of failed pulls before the records of the others go through the stages.
+func (t *Transfer) failed(failures []*Error, records []record.Record, b *barrier) {
 	defer t.through(records, b) // also if a handler calls runtime.Goexit
 	for _, err := range failures {
 		t.fail(err)
@@ -338,28 +355,33 @@ func (t *Transfer) through(records []record.Record, b *barrier) {
 	}
 }
 
-// hand hands everything over to the lanes, and lets the next transfer begin.
+// hand hands everything over to the lanes, and lets the next transfer begin. l.mu is
+// held as in run.
 func (t *Transfer) hand() {
 	l := t.link
-	if !t.locked {
-		l.mu.Lock()
-	}
-	t.locked, t.handed = false, true
+	t.handed = true
 	if t.dead {
 		l.idle.Broadcast()
-		l.mu.Unlock()
 		return
 	}
 	if l.current != nil {
 		l.makeReport()
 	}
 	l.current, l.nextDue = t, t.nextDue
-	l.errs = append(l.errs, t.errs...)
-	pulls := !t.blocked && t.reason != record.Flush
+	pulls := t.pulls()
 	if pulls {
 		l.due = t.due
 	}
 	l.settle()
+	if ln := t.lone(); ln != nil { // the usual case, in short
+		l.account.Handed += int64(len(t.batches[0]))
+		ln.add(entry{records: t.batches[0], transfer: t, end: pulls})
+		ln.at, ln.working, t.inline = 0, true, ln
+		l.front = nil
+		l.idle.Broadcast()
+		return
+	}
+	l.errs = append(l.errs, t.errs...)
 	if l.pushEmpty && len(t.batches) == 0 && pulls {
 		t.batches = append(t.batches, nil)
 	}
@@ -396,7 +418,6 @@ func (t *Transfer) hand() {
 	ready := t.inline == nil || l.ready()
 	reports := l.outbox != nil
 	if len(taken) == 0 && !reports && !ready && !commit { // then no user code is called
-		t.locked = true
 		return
 	}
 	l.mu.Unlock()
@@ -412,6 +433,22 @@ func (t *Transfer) hand() {
 	if ready {
 		l.changed()
 	}
+	l.mu.Lock()
+}
+
+// lone returns the lane that can be given all there is and worked at once: it is the
+// only one, required, and has nothing else to do. l.mu is held.
+func (t *Transfer) lone() *lane {
+	l := t.link
+	if len(t.batches) != 1 || len(t.barriers) > 0 || len(t.errs) > 0 || t.stop ||
+		len(l.lanes) != 1 || l.left != nil || l.outbox != nil {
+		return nil
+	}
+	ln := l.lanes[0]
+	if ln.working || ln.dead || ln.commit || ln.optional || ln.in != nil || ln.spill != nil || ln.trouble != nil || ln.queue.len() > 0 {
+		return nil
+	}
+	return ln
 }
 
 // distribute gives the batches of t to every lane, and with the last one the newest
@@ -451,23 +488,16 @@ func (l *Link) distribute(t *Transfer, pulls bool) (commit bool) {
 }
 
 // serve works the only required lane or, of several, waits until one is idle again or
-// pauses between two tries.
+// pauses between two tries. l.mu is held as in run.
 func (t *Transfer) serve() {
-	if t.inline == nil && !t.spread {
-		return
-	}
 	l := t.link
-	if !t.locked {
-		l.mu.Lock()
-	}
-	t.locked = false
-	if t.inline != nil {
+	switch {
+	case t.inline != nil:
 		t.inline.work()
-		return
-	}
-	defer l.mu.Unlock()
-	for !t.dead && l.phase != stopped && l.occupied() {
-		l.idle.Wait()
+	case t.spread:
+		for !t.dead && l.phase != stopped && l.occupied() {
+			l.idle.Wait()
+		}
 	}
 }
 
@@ -479,19 +509,20 @@ func (t *Transfer) Outcome() Outcome {
 }
 
 // Wait waits for the transfer's end, as [Link.Transfer] does.
-func (t *Transfer) Wait(ctx context.Context) (Report, error) {
+func (t *Transfer) Wait(ctx context.Context) (r Report, err error) {
+	t.link.mu.Lock()
 	if err := t.await(ctx); err != nil {
 		return Report{}, err
 	}
 	defer t.link.mu.Unlock()
-	return t.result()
+	err = t.result(&r)
+	return r, err
 }
 
-// await waits for the transfer's end and returns with l.mu held, or with an error if
-// ctx ends first.
+// await waits for the transfer's end. It is called and returns with l.mu held, but
+// releases it if ctx ends first, which is an error.
 func (t *Transfer) await(ctx context.Context) error {
 	l := t.link
-	l.mu.Lock()
 	if t.finished {
 		return nil
 	}
@@ -508,19 +539,26 @@ func (t *Transfer) await(ctx context.Context) error {
 	return nil
 }
 
-// result returns the report and the error of a transfer that has ended. l.mu is held.
-func (t *Transfer) result() (Report, error) {
+// result sets r to the report of a transfer that has ended, and returns its error. l.mu
+// is held.
+func (t *Transfer) result(r *Report) error {
+	t.fill(r)
 	if t.number < 0 {
-		return t.report(), t.err
+		return t.err
 	}
-	return t.report(), t.open()
+	return t.open()
 }
 
-func (t *Transfer) report() Report {
-	return Report{
-		Link: t.link.name, Tags: t.link.tags, Number: t.number, Due: t.due, Reason: t.reason,
-		Began: t.began, Took: t.took, Outcome: t.outcome, Err: t.err, Account: t.account,
-	}
+// fill sets r to the report of the transfer.
+func (t *Transfer) fill(r *Report) {
+	l := t.link
+	r.Link, r.Tags, r.Number, r.Due, r.Reason = l.name, l.tags, t.number, t.due, t.reason
+	r.Began, r.Took, r.Outcome, r.Err, r.Account = t.began, t.took, t.outcome, t.err, t.account
+}
+
+func (t *Transfer) report() (r Report) {
+	t.fill(&r)
+	return r
 }
 
 // update returns what nodes are told.
@@ -530,6 +568,10 @@ func (t *Transfer) update() record.Update {
 
 // blank returns a transfer that has not begun. l.mu is held.
 func (l *Link) blank() *Transfer {
+	if t := l.spare; t != nil {
+		l.spare = nil
+		return t
+	}
 	if l.nodes != nil {
 		if t, ok := l.nodes.transfers.Get().(*Transfer); ok {
 			return t
@@ -557,6 +599,10 @@ func (t *Transfer) release() {
 		return
 	}
 	*t = Transfer{account: Account{Lanes: t.account.Lanes[:0]}}
+	if l.host == nil {
+		l.spare = t
+		return
+	}
 	l.nodes.transfers.Put(t)
 }
 

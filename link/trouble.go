@@ -43,12 +43,11 @@ func (ln *lane) pause(wait time.Duration) { ln.trouble.timer = time.AfterFunc(wa
 // resume goes on after a pause.
 func (ln *lane) resume() {
 	ln.link.mu.Lock()
-	if !ln.pauses() { // somebody has ended it
-		ln.link.mu.Unlock()
-		return
+	if ln.pauses() { // else somebody has ended it
+		ln.trouble.timer = nil
+		ln.work()
 	}
-	ln.trouble.timer = nil
-	ln.work()
+	ln.link.mu.Unlock()
 }
 
 // interrupt ends a pause and reports whether there was one: the caller then has to call
