@@ -40,6 +40,12 @@ func (f *fifo) pushFront(e entry) {
 
 func (f *fifo) pop() entry {
 	e := f.entries[f.first]
+	f.drop()
+	return e
+}
+
+// drop takes the first entry out.
+func (f *fifo) drop() {
 	f.entries[f.first] = entry{}
 	f.first++
 	if f.first == len(f.entries) {
@@ -49,7 +55,6 @@ func (f *fifo) pop() entry {
 			f.entries = nil
 		}
 	}
-	return e
 }
 
 // filled returns the place of the first entry with records that is not at the place but,
@@ -66,7 +71,7 @@ func (f *fifo) filled(but int) int {
 // remove takes out the entry at a place. Few entries are before it.
 func (f *fifo) remove(at int) {
 	copy(f.entries[f.first+1:at+1], f.entries[f.first:at])
-	f.pop()
+	f.drop()
 }
 
 // empty takes all entries out and appends their records to left.

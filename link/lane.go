@@ -195,25 +195,27 @@ func (ln *lane) step() bool {
 
 // pop removes the head of the queue, which is done. l.mu is held.
 func (ln *lane) pop() {
-	e := ln.queue.pop()
+	e := ln.queue.head()
 	if e.transfer != nil {
 		e.transfer.uses--
 	}
 	if ln.spill != nil {
 		ln.spill.ahead = false
 	}
-	ln.passEnd(e)
+	end, b := e.end, e.barrier
+	ln.queue.drop()
+	if end {
+		ln.passEnd(b)
+	}
 }
 
-// passEnd lets the barrier of e, which has left the queue, pass. l.mu is held.
-func (ln *lane) passEnd(e entry) {
-	if !e.end {
-		return
-	}
+// passEnd lets b, the barrier of the end of a transfer that has left the queue, pass.
+// l.mu is held.
+func (ln *lane) passEnd(b *barrier) {
 	ln.ends--
-	if e.barrier != nil {
-		ln.passed = e.barrier.number
-		ln.commit = ln.link.passed(e.barrier) || ln.commit
+	if b != nil {
+		ln.passed = b.number
+		ln.commit = ln.link.passed(b) || ln.commit
 	}
 }
 

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -285,8 +284,15 @@ func (l *Link) occupied() bool {
 // quiet reports whether the current transfer has no report and no required lane is
 // working.
 func (l *Link) quiet() bool {
-	return l.current != nil && !l.current.stop &&
-		!slices.ContainsFunc(l.lanes, func(ln *lane) bool { return ln.working && !ln.optional })
+	if l.current == nil || l.current.stop {
+		return false
+	}
+	for _, ln := range l.lanes {
+		if ln.working && !ln.optional {
+			return false
+		}
+	}
+	return true
 }
 
 // required counts the required lanes. l.mu is held.
@@ -513,7 +519,11 @@ func (l *Link) send(t *Transfer) {
 func (l *Link) fillReport(t *Transfer) {
 	l.changes(&t.account)
 	t.took = time.Since(t.began)
-	if err := cmp.Or(t.account.balance(), l.missing()); err != nil {
+	err := t.account.balance()
+	if err == nil {
+		err = l.missing()
+	}
+	if err != nil {
 		t.unbalanced = &Error{Op: OpReport, Link: l.name, Node: "account", Number: t.number, Err: err}
 		l.errs = append(l.errs, t.unbalanced)
 	}
@@ -537,17 +547,18 @@ func (l *Link) changes(a *Account) {
 		lanes = append(slices.Clip(lanes), l.left.gone...)
 		l.left.gone = nil
 	}
-	deltas := slices.Grow(a.Lanes[:0], len(lanes))[:len(lanes)]
-	*a = l.account
-	a.Failed += int64(len(l.transit))
-	was := l.reported
-	l.reported = *a
-	a.add(&was, -1)
+	deltas := a.Lanes[:0]
+	if cap(deltas) < len(lanes) {
+		deltas = make([]LaneAccount, 0, lot*len(lanes))
+	}
+	deltas = deltas[:len(lanes)]
+	in := int64(len(l.transit))
+	l.account.Failed += in
+	a.since(&l.reported, &l.account)
+	l.account.Failed -= in
 	a.Lanes = deltas
 	for i, ln := range lanes {
-		deltas[i] = ln.account
-		deltas[i].add(&ln.reported, -1)
-		ln.reported = ln.account
+		deltas[i].since(&ln.reported, &ln.account)
 	}
 }
 
@@ -561,3 +572,6 @@ func (l *Link) missing() error {
 	}
 	return nil
 }
+
+// lot is how many reports' lanes are allocated at once for who keeps them.
+const lot = 8

@@ -8,38 +8,49 @@ import (
 )
 
 // offer offers records, the head of the queue, to the outlet and returns its answer.
-func (ln *lane) offer(ctx context.Context, records []record.Record, u *record.Update) error {
-	return guard(func() error { return ln.push(ctx, records, u) }, func(err error) {
-		ln.link.mu.Lock()
-		ln.answer(records, err)
-		ln.link.mu.Unlock()
-	})
-}
-
-func (ln *lane) push(ctx context.Context, records []record.Record, u *record.Update) error {
-	var uncopied error
-	n := len(records)
-	if ln.copier != nil {
-		records, uncopied = ln.copier.Records(make([]record.Record, 0, n), records)
-		if len(records) == 0 && uncopied != nil {
-			return uncopied
+func (ln *lane) offer(ctx context.Context, records []record.Record, u *record.Update) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
 		}
-	}
-	if uncopied != nil && u.Commit != nil { // it would pass what is left out
-		less := *u
-		less.Commit = nil
-		u = &less
-	}
+		if v := recover(); v != nil {
+			err = caught(v)
+			return
+		}
+		ln.link.mu.Lock()
+		ln.answer(records, caught(nil))
+		ln.link.mu.Unlock()
+	}()
 	if ln.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, ln.timeout)
 		defer cancel()
 	}
-	err := ln.out.Push(ctx, records, *u)
-	if uncopied != nil {
-		return merge(record.AsPartial(uncopied), n, err)
+	if ln.copier == nil {
+		err = ln.out.Push(ctx, records, *u)
+	} else {
+		err = ln.pushCopies(ctx, records, *u)
 	}
+	if err != nil {
+		err = sound(err)
+	}
+	returned = true
 	return err
+}
+
+// pushCopies offers copies of records.
+func (ln *lane) pushCopies(ctx context.Context, records []record.Record, u record.Update) error {
+	n := len(records)
+	copies, uncopied := ln.copier.Records(make([]record.Record, 0, n), records)
+	if uncopied == nil {
+		return ln.out.Push(ctx, copies, u)
+	}
+	if len(copies) == 0 {
+		return uncopied
+	}
+	u.Commit = nil // it would pass what is left out
+	return merge(record.AsPartial(uncopied), n, ln.out.Push(ctx, copies, u))
 }
 
 // merge returns the error about n records of which those in missing were left out

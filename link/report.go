@@ -102,14 +102,20 @@ type LaneAccount struct {
 func (a Account) Balance() error { return a.balance() }
 
 func (a *Account) balance() error {
+	balanced := a.excess() == 0
+	for i := range a.Lanes {
+		balanced = balanced && a.Lanes[i].excess() == 0
+	}
+	if balanced {
+		return nil
+	}
 	var errs []error
-	if in, out := a.Pulled+a.Produced+a.Replayed, a.Filtered+a.Held+a.Failed+a.DeadLettered+a.Abandoned+a.Handed; in != out {
+	if a.excess() != 0 {
 		errs = append(errs, fmt.Errorf("%w: pulled %d + produced %d + replayed %d ≠ filtered %d + held %d + failed %d + dead letters %d + abandoned %d + handed over %d",
 			ErrUnbalanced, a.Pulled, a.Produced, a.Replayed, a.Filtered, a.Held, a.Failed, a.DeadLettered, a.Abandoned, a.Handed))
 	}
 	for i := range a.Lanes {
-		l := &a.Lanes[i]
-		if in, out := l.Offered+l.Produced+l.Replayed+l.Restored, l.Filtered+l.Held+l.Pending+l.Spooled+l.Delivered+l.DeadLettered+l.Dropped+l.Abandoned; in != out {
+		if l := &a.Lanes[i]; l.excess() != 0 {
 			errs = append(errs, fmt.Errorf("%w: lane %s: offered %d + produced %d + replayed %d + restored %d ≠ filtered %d + held %d + pending %d + spooled %d + delivered %d + dead letters %d + dropped %d + abandoned %d",
 				ErrUnbalanced, l.Name, l.Offered, l.Produced, l.Replayed, l.Restored, l.Filtered, l.Held, l.Pending, l.Spooled, l.Delivered, l.DeadLettered, l.Dropped, l.Abandoned))
 		}
@@ -117,15 +123,26 @@ func (a *Account) balance() error {
 	return errors.Join(errs...)
 }
 
+// excess returns how many records more came than are accounted for.
+func (a *Account) excess() int64 {
+	return a.Pulled + a.Produced + a.Replayed - (a.Filtered + a.Held + a.Failed + a.DeadLettered + a.Abandoned + a.Handed)
+}
+
+// excess returns how many records more came than are accounted for.
+func (l *LaneAccount) excess() int64 {
+	return l.Offered + l.Produced + l.Replayed + l.Restored -
+		(l.Filtered + l.Held + l.Pending + l.Spooled + l.Delivered + l.DeadLettered + l.Dropped + l.Abandoned)
+}
+
 // Add returns the sum of both accounts. Lanes are matched by their names.
 func (a Account) Add(b Account) Account {
-	a.add(&b, 1)
+	a.add(&b)
 	lanes := append([]LaneAccount(nil), a.Lanes...)
 next:
 	for _, l := range b.Lanes {
 		for i := range lanes {
 			if lanes[i].Name == l.Name {
-				lanes[i].add(&l, 1)
+				lanes[i].add(&l)
 				continue next
 			}
 		}
@@ -135,39 +152,75 @@ next:
 	return a
 }
 
-// add adds sign·b, but for the lanes.
-func (a *Account) add(b *Account, sign int64) {
-	a.Pulled += sign * b.Pulled
-	a.Produced += sign * b.Produced
-	a.Replayed += sign * b.Replayed
-	a.Filtered += sign * b.Filtered
-	a.Held += sign * b.Held
-	a.Failed += sign * b.Failed
-	a.Handed += sign * b.Handed
-	a.DeadLettered += sign * b.DeadLettered
-	a.Abandoned += sign * b.Abandoned
-	a.Lost += sign * b.Lost
+// add adds b, but for the lanes.
+func (a *Account) add(b *Account) {
+	a.Pulled += b.Pulled
+	a.Produced += b.Produced
+	a.Replayed += b.Replayed
+	a.Filtered += b.Filtered
+	a.Held += b.Held
+	a.Failed += b.Failed
+	a.Handed += b.Handed
+	a.DeadLettered += b.DeadLettered
+	a.Abandoned += b.Abandoned
+	a.Lost += b.Lost
 }
 
-// add adds sign·b.
-func (l *LaneAccount) add(b *LaneAccount, sign int64) {
-	l.Offered += sign * b.Offered
-	l.Produced += sign * b.Produced
-	l.Replayed += sign * b.Replayed
-	l.Restored += sign * b.Restored
-	l.Filtered += sign * b.Filtered
-	l.Held += sign * b.Held
-	l.Pending += sign * b.Pending
-	l.Spooled += sign * b.Spooled
-	l.Delivered += sign * b.Delivered
-	l.DeadLettered += sign * b.DeadLettered
-	l.Dropped += sign * b.Dropped
-	l.Removed += sign * b.Removed
-	l.Overflowed += sign * b.Overflowed
-	l.Refused += sign * b.Refused
-	l.Damaged += sign * b.Damaged
-	l.Abandoned += sign * b.Abandoned
-	l.Lost += sign * b.Lost
+// since sets a to now less was, but for the lanes, and was to now.
+func (a *Account) since(was, now *Account) {
+	a.Pulled, was.Pulled = now.Pulled-was.Pulled, now.Pulled
+	a.Produced, was.Produced = now.Produced-was.Produced, now.Produced
+	a.Replayed, was.Replayed = now.Replayed-was.Replayed, now.Replayed
+	a.Filtered, was.Filtered = now.Filtered-was.Filtered, now.Filtered
+	a.Held, was.Held = now.Held-was.Held, now.Held
+	a.Failed, was.Failed = now.Failed-was.Failed, now.Failed
+	a.Handed, was.Handed = now.Handed-was.Handed, now.Handed
+	a.DeadLettered, was.DeadLettered = now.DeadLettered-was.DeadLettered, now.DeadLettered
+	a.Abandoned, was.Abandoned = now.Abandoned-was.Abandoned, now.Abandoned
+	a.Lost, was.Lost = now.Lost-was.Lost, now.Lost
+}
+
+// add adds b.
+func (l *LaneAccount) add(b *LaneAccount) {
+	l.Offered += b.Offered
+	l.Produced += b.Produced
+	l.Replayed += b.Replayed
+	l.Restored += b.Restored
+	l.Filtered += b.Filtered
+	l.Held += b.Held
+	l.Pending += b.Pending
+	l.Spooled += b.Spooled
+	l.Delivered += b.Delivered
+	l.DeadLettered += b.DeadLettered
+	l.Dropped += b.Dropped
+	l.Removed += b.Removed
+	l.Overflowed += b.Overflowed
+	l.Refused += b.Refused
+	l.Damaged += b.Damaged
+	l.Abandoned += b.Abandoned
+	l.Lost += b.Lost
+}
+
+// since sets l to now less was, and was to now.
+func (l *LaneAccount) since(was, now *LaneAccount) {
+	l.Name = now.Name
+	l.Offered, was.Offered = now.Offered-was.Offered, now.Offered
+	l.Produced, was.Produced = now.Produced-was.Produced, now.Produced
+	l.Replayed, was.Replayed = now.Replayed-was.Replayed, now.Replayed
+	l.Restored, was.Restored = now.Restored-was.Restored, now.Restored
+	l.Filtered, was.Filtered = now.Filtered-was.Filtered, now.Filtered
+	l.Held, was.Held = now.Held-was.Held, now.Held
+	l.Pending, was.Pending = now.Pending-was.Pending, now.Pending
+	l.Spooled, was.Spooled = now.Spooled-was.Spooled, now.Spooled
+	l.Delivered, was.Delivered = now.Delivered-was.Delivered, now.Delivered
+	l.DeadLettered, was.DeadLettered = now.DeadLettered-was.DeadLettered, now.DeadLettered
+	l.Dropped, was.Dropped = now.Dropped-was.Dropped, now.Dropped
+	l.Removed, was.Removed = now.Removed-was.Removed, now.Removed
+	l.Overflowed, was.Overflowed = now.Overflowed-was.Overflowed, now.Overflowed
+	l.Refused, was.Refused = now.Refused-was.Refused, now.Refused
+	l.Damaged, was.Damaged = now.Damaged-was.Damaged, now.Damaged
+	l.Abandoned, was.Abandoned = now.Abandoned-was.Abandoned, now.Abandoned
+	l.Lost, was.Lost = now.Lost-was.Lost, now.Lost
 }
 
 // String returns the account in one line: "pulled 9 filtered 4 held 0 pending 0

@@ -131,7 +131,9 @@ func (ln *lane) passDurable() {
 		}
 		e := q.entries[at]
 		q.remove(at)
-		ln.passEnd(e)
+		if e.end {
+			ln.passEnd(e.barrier)
+		}
 	}
 }
 

@@ -92,7 +92,8 @@ func (l *Link) Transfer(ctx context.Context, tick Tick) (report Report, err erro
 		return Report{}, err
 	}
 	err = t.result(&report)
-	t.account.Lanes = nil // the caller has them
+	report.Lanes = slices.Clip(report.Lanes)
+	t.account.Lanes = t.account.Lanes[len(report.Lanes):] // the caller has the others
 	t.release()
 	l.mu.Unlock()
 	return report, err
@@ -342,16 +343,25 @@ func (t *Transfer) failed(failures []*Error, records []record.Record, b *barrier
 // through runs records, and the barrier after them, through the link's stages.
 func (t *Transfer) through(records []record.Record, b *barrier) {
 	l := t.link
-	l.chain.during(t)
-	out, passed := l.chain.run(t.ctx, records, b, t.fail)
-	t.barriers = append(t.barriers, passed...)
-	if l.chain != nil && l.chain.grouping != nil {
-		t.batches = append(t.batches, l.chain.grouping.take()...)
-	} else if len(out) > 0 {
+	if l.chain == nil {
+		if b != nil {
+			t.barriers = append(t.barriers, b)
+		}
+	} else {
+		l.chain.during(t)
+		out, passed := l.chain.run(t.ctx, records, b, t.fail)
+		t.barriers = append(t.barriers, passed...)
+		if l.chain.grouping != nil {
+			t.batches = append(t.batches, l.chain.grouping.take()...)
+			return
+		}
+		records = out
+	}
+	if len(records) > 0 {
 		if t.batches == nil {
 			t.batches = t.one[:0]
 		}
-		t.batches = append(t.batches, out)
+		t.batches = append(t.batches, records)
 	}
 }
 
@@ -598,7 +608,9 @@ func (t *Transfer) release() {
 	if !t.finished || t.uses > 0 || t.done != nil || t.dead || l.delivering == t || l.nodes == nil {
 		return
 	}
-	*t = Transfer{account: Account{Lanes: t.account.Lanes[:0]}}
+	lanes := t.account.Lanes[:0]
+	*t = Transfer{}
+	t.account.Lanes = lanes
 	if l.host == nil {
 		l.spare = t
 		return
