@@ -46,6 +46,7 @@ type Transfer struct {
 	due      time.Time
 	nextDue  time.Time
 	began    time.Time
+	clock    time.Time // the last reading of the wall clock, kept for the next transfer
 	sources  []*source
 	batches  [][]record.Record
 	one      [1][]record.Record // the array of batches, if there is one
@@ -157,7 +158,7 @@ func (t *Transfer) enter(due time.Time) bool {
 	for l.front != nil && (t.stop || l.phase == started) {
 		l.idle.Wait()
 	}
-	t.number, t.began = -1, time.Now()
+	t.number, t.began = -1, t.now()
 	now := due.IsZero()
 	if now {
 		due = t.began
@@ -184,6 +185,16 @@ func (t *Transfer) enter(due time.Time) bool {
 	rejoin(l.replays)
 	l.replays = nil
 	return true
+}
+
+// now returns the time. It reads the wall clock at most once a millisecond: transfers
+// back to back have the monotonic clock.
+func (t *Transfer) now() time.Time {
+	if d := time.Since(t.clock); 0 <= d && d < time.Millisecond {
+		return t.clock.Add(d)
+	}
+	t.clock = time.Now()
+	return t.clock
 }
 
 // clampDue returns the Due of a transfer after the last one that pulled was made
@@ -608,8 +619,8 @@ func (t *Transfer) release() {
 	if !t.finished || t.uses > 0 || t.done != nil || t.dead || l.delivering == t || l.nodes == nil {
 		return
 	}
-	lanes := t.account.Lanes[:0]
-	*t = Transfer{}
+	lanes, clock := t.account.Lanes[:0], t.clock
+	*t = Transfer{clock: clock}
 	t.account.Lanes = lanes
 	if l.host == nil {
 		l.spare = t
