@@ -527,8 +527,12 @@ func (l *Link) fillReport(t *Transfer) {
 		t.unbalanced = &Error{Op: OpReport, Link: l.name, Node: "account", Number: t.number, Err: err}
 		l.errs = append(l.errs, t.unbalanced)
 	}
-	t.errs, l.errs = l.errs, nil
-	t.err = join(t.errs)
+	if len(l.errs) > 0 {
+		t.errs, l.errs = l.errs, nil
+		t.err = join(t.errs)
+	} else {
+		t.errs, t.err = nil, nil
+	}
 	switch {
 	case t.blocked && !t.stop:
 		t.outcome = Blocked
@@ -566,6 +570,9 @@ func (l *Link) changes(a *Account) {
 // l.mu is held.
 func (l *Link) missing() error {
 	for _, ln := range l.allLanes() {
+		if ln.account.Pending == 0 && ln.queue.len() == 0 && ln.in == nil {
+			continue
+		}
 		if n := ln.actual(); n != ln.account.Pending {
 			return fmt.Errorf("%w: lane %s: pending %d, but %d records are waiting", ErrUnbalanced, ln.account.Name, ln.account.Pending, n)
 		}

@@ -317,8 +317,8 @@ func (t *Transfer) process() {
 		l.unpack(t)
 	}
 	var records []record.Record
-	for _, s := range t.sources {
-		if records == nil {
+	for i, s := range t.sources {
+		if i == 0 {
 			records = s.records
 		} else {
 			records = append(slices.Clip(records), s.records...)
@@ -394,12 +394,8 @@ func (t *Transfer) hand() {
 		l.due = t.due
 	}
 	l.settle()
-	if ln := t.lone(); ln != nil { // the usual case, in short
-		l.account.Handed += int64(len(t.batches[0]))
-		ln.add(entry{records: t.batches[0], transfer: t, end: pulls})
-		ln.at, ln.working, t.inline = 0, true, ln
-		l.front = nil
-		l.idle.Broadcast()
+	if ln := t.lone(); ln != nil {
+		t.handTo(ln, pulls)
 		return
 	}
 	l.errs = append(l.errs, t.errs...)
@@ -470,6 +466,24 @@ func (t *Transfer) lone() *lane {
 		return nil
 	}
 	return ln
+}
+
+// handTo hands the only batch to the only lane, which it takes: the usual case, in
+// short. l.mu is held.
+func (t *Transfer) handTo(ln *lane, pulls bool) {
+	l := t.link
+	n := int64(len(t.batches[0]))
+	l.account.Handed += n
+	ln.account.Offered += n
+	ln.account.Pending += n
+	if pulls {
+		ln.ends++
+	}
+	t.uses++
+	ln.queue.push(entry{records: t.batches[0], transfer: t, end: pulls})
+	ln.at, ln.working, t.inline = 0, true, ln
+	l.front = nil
+	l.idle.Broadcast()
 }
 
 // distribute gives the batches of t to every lane, and with the last one the newest
@@ -564,7 +578,7 @@ func (t *Transfer) await(ctx context.Context) error {
 // is held.
 func (t *Transfer) result(r *Report) error {
 	t.fill(r)
-	if t.number < 0 {
+	if t.number < 0 || len(t.errs) == 0 {
 		return t.err
 	}
 	return t.open()
