@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/databay-go/databay/record"
@@ -178,8 +179,8 @@ func (l *Link) drySample(ctx context.Context, p *Preview) (records []record.Reco
 			s.from = k.until
 		}
 		t := &Transfer{link: l, ctx: ctx, number: l.number, due: due, reason: record.Forced}
-		failed(OpPull, s, l.try(ctx, s.name(), func() error { s.pull(t); return s.err }))
-		if s.state.Load() != returned { // it is left behind
+		failed(OpPull, s, l.try(ctx, s.name(), func() error { s.pullAside(t); return s.err }))
+		if atomic.LoadInt32(&s.state) != returned { // it is left behind
 			continue
 		}
 		pulled := append(k.records[:len(k.records):len(k.records)], s.records...)

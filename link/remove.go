@@ -78,9 +78,9 @@ func (l *Link) hungPulls(ctx context.Context, removed []*source) error {
 	defer l.mu.Unlock()
 	var errs []error
 	for _, s := range removed {
-		if s.state.Load() == calling {
+		if s.calling() {
 			left := l.depart()
-			left.zombies = append(left.zombies, zombie{s.name(), s.in, func() bool { return s.state.Load() == calling }})
+			left.zombies = append(left.zombies, zombie{s.name(), s.in, s.calling})
 			errs = append(errs, fmt.Errorf("link %q: remove inlet %s: its pull has not returned: %w", l.name, s.name(), context.Cause(ctx)))
 		}
 	}

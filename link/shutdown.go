@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/databay-go/databay/record"
@@ -311,7 +312,7 @@ func (t *Transfer) giveUp(node string) {
 	}
 	if !t.taken { // what some inlets have returned while another hangs
 		for _, s := range t.sources {
-			if s.state.Load() == returned {
+			if atomic.LoadInt32(&s.state) == returned {
 				l.account.Pulled += int64(len(s.records))
 				l.transit = append(slices.Clip(l.transit), s.records...)
 			}

@@ -17,7 +17,9 @@ type source struct {
 	origin record.Origin // its Inlet is unique in the link
 	at     *positioned   // nil: it has no position
 
-	state atomic.Int32 // of a pull: untouched, calling or returned
+	// Of a pull: untouched, calling or returned. It is atomic while several inlets are
+	// pulled from, and otherwise guarded by Link.mu.
+	state int32
 
 	// Of the transfer that is before its hand-over.
 	from    time.Time // end of the last window
@@ -73,9 +75,18 @@ func (s *source) positionType() string {
 	return fmt.Sprintf("%T", s.at.pos)
 }
 
+// calling reports whether the inlet is being pulled from. l.mu is held.
+func (s *source) calling() bool { return atomic.LoadInt32(&s.state) == calling }
+
+// pullAside is pull beside others.
+func (s *source) pullAside(t *Transfer) {
+	atomic.StoreInt32(&s.state, calling)
+	defer atomic.StoreInt32(&s.state, returned)
+	s.pull(t)
+}
+
 // pull pulls for t and keeps the result, unless the context of t has ended already.
 func (s *source) pull(t *Transfer) {
-	s.state.Store(calling)
 	if s.records != nil || s.err != nil { // of one that was left behind
 		s.records, s.err = nil, nil
 	}
@@ -87,7 +98,6 @@ func (s *source) pull(t *Transfer) {
 			}
 		}
 		record.Stamp(s.records, &s.origin)
-		s.state.Store(returned)
 	}()
 	if t.ctx.Err() != nil {
 		s.err, ok = context.Cause(t.ctx), true

@@ -36,10 +36,10 @@ const (
 
 // Transfer is one transfer that was begun.
 type Transfer struct {
-	link   *Link
-	ctx    context.Context // that nodes are called with: the link's
-	stop   bool            // it is the last one, of a Shutdown
-	phase  uint8
+	link  *Link
+	ctx   context.Context // that nodes are called with: the link's
+	stop  bool            // it is the last one, of a Shutdown
+	phase uint8
 
 	reason   record.Reason
 	number   int64 // below 0: it is not made
@@ -89,8 +89,10 @@ func (l *Link) Transfer(ctx context.Context, tick Tick) (report Report, err erro
 	l.mu.Lock()
 	t := l.blank()
 	t.begin(l, tick)
-	if err := t.await(ctx); err != nil {
-		return Report{}, err
+	if !t.finished {
+		if err := t.await(ctx); err != nil {
+			return Report{}, err
+		}
 	}
 	err = t.result(&report)
 	report.Lanes = slices.Clip(report.Lanes)
@@ -182,8 +184,10 @@ func (t *Transfer) enter(due time.Time) bool {
 	t.ctx = l.ctx
 	t.sources = l.inlets
 	t.blocked = l.full(t.reason != record.Flush)
-	rejoin(l.replays)
-	l.replays = nil
+	if l.replays != nil {
+		rejoin(l.replays)
+		l.replays = nil
+	}
 	return true
 }
 
@@ -268,7 +272,6 @@ func (t *Transfer) pull() {
 		return
 	}
 	l := t.link
-	l.mu.Unlock()
 	if l.kept != nil {
 		for s, k := range l.kept {
 			if k.until.After(s.from) {
@@ -276,17 +279,21 @@ func (t *Transfer) pull() {
 			}
 		}
 	}
-	t.call()
+	if len(t.sources) == 1 {
+		s := t.sources[0]
+		s.state = calling
+		l.mu.Unlock()
+		s.pull(t)
+	} else {
+		l.mu.Unlock()
+		t.pullAll()
+	}
 	l.mu.Lock()
 }
 
-// call calls the inlets, side by side.
-func (t *Transfer) call() {
+// pullAll pulls from the inlets side by side.
+func (t *Transfer) pullAll() {
 	l := t.link
-	if len(t.sources) == 1 {
-		t.sources[0].pull(t)
-		return
-	}
 	var places chan struct{}
 	if l.inletConcurrency > 0 {
 		places = make(chan struct{}, l.inletConcurrency)
@@ -300,7 +307,7 @@ func (t *Transfer) call() {
 			if places != nil {
 				defer func() { <-places }()
 			}
-			s.pull(t)
+			s.pullAside(t)
 		})
 	}
 	pulls.Wait()
@@ -309,7 +316,13 @@ func (t *Transfer) call() {
 // process joins what was pulled and runs it through the processors and groupers. l.mu is
 // held as in run.
 func (t *Transfer) process() {
-	if !t.pulls() || t.dead { // then what was pulled is accounted for already
+	if !t.pulls() {
+		return
+	}
+	if len(t.sources) == 1 {
+		t.sources[0].state = untouched
+	}
+	if t.dead { // then what was pulled is accounted for already
 		return
 	}
 	l := t.link
@@ -546,21 +559,20 @@ func (t *Transfer) Outcome() Outcome {
 // Wait waits for the transfer's end, as [Link.Transfer] does.
 func (t *Transfer) Wait(ctx context.Context) (r Report, err error) {
 	t.link.mu.Lock()
-	if err := t.await(ctx); err != nil {
-		return Report{}, err
+	if !t.finished {
+		if err := t.await(ctx); err != nil {
+			return Report{}, err
+		}
 	}
 	defer t.link.mu.Unlock()
 	err = t.result(&r)
 	return r, err
 }
 
-// await waits for the transfer's end. It is called and returns with l.mu held, but
-// releases it if ctx ends first, which is an error.
+// await waits for the end of a transfer that goes on. It is called and returns with l.mu
+// held, but releases it if ctx ends first, which is an error.
 func (t *Transfer) await(ctx context.Context) error {
 	l := t.link
-	if t.finished {
-		return nil
-	}
 	if t.done == nil {
 		t.done = make(chan struct{})
 	}
@@ -647,7 +659,7 @@ func (t *Transfer) release() {
 // calling.
 func (t *Transfer) calling() (names []string) {
 	for _, s := range t.sources {
-		if s.state.Load() == calling {
+		if s.calling() {
 			names = append(names, s.name())
 		}
 	}
