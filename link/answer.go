@@ -19,8 +19,10 @@ func (ln *lane) answer(records []record.Record, err error) (more bool) {
 	if err == nil {
 		ln.accepted(len(records))
 		ln.finish()
-		ln.taken(nil)
-		return !ln.dead
+		if ln.spill != nil {
+			ln.taken(nil)
+		}
+		return !ln.dead && (ln.queue.len() > ln.at || ln.commit || ln.in != nil || ln.spill != nil)
 	}
 	refused, err := refusals(records, err)
 	ln.accepted(len(records) - len(refused))
@@ -116,8 +118,12 @@ func (ln *lane) accepted(n int) {
 	}
 	ln.account.Delivered += int64(n)
 	ln.done(n)
-	ln.trouble = nil
-	ln.window.pass(int64(n))
+	if ln.trouble != nil {
+		ln.trouble = nil
+	}
+	if ln.window != nil {
+		ln.window.pass(int64(n))
+	}
 }
 
 // done notes that the lane is done with n records. l.mu is held.

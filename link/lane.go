@@ -290,13 +290,17 @@ func (ln *lane) pass() {
 
 // finish is the end of the head, whose records have left the lane. l.mu is held.
 func (ln *lane) finish() {
-	e := ln.head()
+	if ln.at == 0 {
+		ln.pop()
+		return
+	}
+	e := ln.head() // what is left is an end
 	e.records = nil
-	if ln.at > 0 && e.transfer != nil { // what is left is an end
+	if e.transfer != nil {
 		e.transfer.uses--
 		e.transfer = nil
 	}
-	ln.pass()
+	ln.at++
 }
 
 // release gives the lane back, unless it pauses. l.mu is held as in step.

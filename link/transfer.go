@@ -128,18 +128,21 @@ func (t *Transfer) begin(l *Link, tick Tick) {
 // one phase, and the others are run while the goroutine's deferred functions are.
 // l.mu is held, but not while user code is called, nor when that ends the goroutine.
 func (t *Transfer) run() {
+	l := t.link
 	defer func() {
 		if t.phase < ended {
-			t.link.mu.Lock()
+			l.mu.Lock()
 			t.run()
-			t.link.mu.Unlock()
+			l.mu.Unlock()
 		}
 	}()
 	for t.phase < ended {
 		t.phase++
 		switch t.phase {
 		case retrying:
-			t.retry()
+			if t.stop || t.blocked || t.reason == record.Flush || l.chain != nil {
+				t.retry()
+			}
 		case pulling:
 			t.pull()
 		case processing:
@@ -289,6 +292,9 @@ func (t *Transfer) pull() {
 		t.pullAll()
 	}
 	l.mu.Lock()
+	if ln := t.lone(); ln != nil {
+		t.handTo(ln)
+	}
 }
 
 // pullAll pulls from the inlets side by side.
@@ -407,10 +413,6 @@ func (t *Transfer) hand() {
 		l.due = t.due
 	}
 	l.settle()
-	if ln := t.lone(); ln != nil {
-		t.handTo(ln, pulls)
-		return
-	}
 	l.errs = append(l.errs, t.errs...)
 	if l.pushEmpty && len(t.batches) == 0 && pulls {
 		t.batches = append(t.batches, nil)
@@ -466,35 +468,41 @@ func (t *Transfer) hand() {
 	l.mu.Lock()
 }
 
-// lone returns the lane that can be given all there is and worked at once: it is the
-// only one, required, and has nothing else to do. l.mu is held.
+// lone returns the only lane if what the only inlet has returned can be given to it as
+// it is, and at once: there are no stages and no positions, the lane is required, and
+// there is nothing else to do. l.mu is held.
 func (t *Transfer) lone() *lane {
 	l := t.link
-	if len(t.batches) != 1 || len(t.barriers) > 0 || len(t.errs) > 0 || t.stop ||
-		len(l.lanes) != 1 || l.left != nil || l.outbox != nil {
+	if len(t.sources) != 1 || len(l.lanes) != 1 || l.chain != nil || l.journal != nil || l.kept != nil ||
+		l.left != nil || l.current != nil || l.outbox != nil || t.errs != nil || t.dead || t.stop {
+		return nil
+	}
+	if s := t.sources[0]; s.err != nil || len(s.records) == 0 {
 		return nil
 	}
 	ln := l.lanes[0]
-	if ln.working || ln.dead || ln.commit || ln.optional || ln.in != nil || ln.spill != nil || ln.trouble != nil || ln.queue.len() > 0 {
+	if ln.working || ln.dead || ln.optional || ln.in != nil || ln.spill != nil || ln.trouble != nil || ln.queue.len() > 0 {
 		return nil
 	}
 	return ln
 }
 
-// handTo hands the only batch to the only lane, which it takes: the usual case, in
-// short. l.mu is held.
-func (t *Transfer) handTo(ln *lane, pulls bool) {
-	l := t.link
-	n := int64(len(t.batches[0]))
+// handTo does what the phases to the hand-over do, in the usual case: it hands what the
+// only inlet has returned to the only lane, and takes it. l.mu is held.
+func (t *Transfer) handTo(ln *lane) {
+	l, s := t.link, t.sources[0]
+	n := int64(len(s.records))
+	l.account.Pulled += n
 	l.account.Handed += n
 	ln.account.Offered += n
 	ln.account.Pending += n
-	if pulls {
-		ln.ends++
-	}
+	ln.ends++
 	t.uses++
-	ln.queue.push(entry{records: t.batches[0], transfer: t, end: pulls})
-	ln.at, ln.working, t.inline = 0, true, ln
+	ln.queue.push(entry{records: s.records, transfer: t, end: true})
+	s.records, s.state, s.from = nil, untouched, t.due
+	ln.at, ln.working = 0, true
+	t.taken, t.handed, t.inline, t.phase = true, true, ln, handing
+	l.current, l.due, l.nextDue = t, t.due, t.nextDue
 	l.front = nil
 	l.idle.Broadcast()
 }
