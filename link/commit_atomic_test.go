@@ -121,7 +121,7 @@ func TestAtomicOutletIsOfferedAgain(t *testing.T) {
 	transferred(t, l)
 	require.Len(t, out.all(), 3)
 	assert.Equal(t, out.all()[0].update.Commit, out.all()[1].update.Commit)
-	assert.Equal(t, 2, out.all()[1].update.Attempt)
+	assert.EqualValues(t, 2, out.all()[1].update.Attempt)
 	assert.Equal(t, "2", position(t, store, "link/l", "n"))
 }
 

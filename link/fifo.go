@@ -20,12 +20,21 @@ func (f *fifo) len() int { return len(f.entries) - f.first }
 // head returns the first entry, to be changed in place, of a fifo that has one.
 func (f *fifo) head() *entry { return &f.entries[f.first] }
 
-func (f *fifo) push(e entry) {
+func (f *fifo) push(e entry) { *f.grow() = e }
+
+// grow appends a blank entry.
+func (f *fifo) grow() *entry {
 	if f.first > keep && f.first > len(f.entries)/2 {
 		f.entries = slices.Delete(f.entries, 0, f.first)
 		f.first = 0
 	}
-	f.entries = append(f.entries, e)
+	n := len(f.entries)
+	if n < cap(f.entries) {
+		f.entries = f.entries[:n+1] // it was cleared when it was taken out
+	} else {
+		f.entries = append(f.entries, entry{})
+	}
+	return &f.entries[n]
 }
 
 // pushFront puts e before all others.

@@ -154,15 +154,19 @@ func (ln *lane) step() bool {
 		if ln.trouble.waits(l.phase) {
 			return false
 		}
-		u := e.transfer.update()
-		u.Attempt = int(e.offers) + 1
-		if ln.atomic {
-			u.Commit = l.commitWith(ln)
+		u := &e.transfer.told
+		if !e.transfer.alone || e.offers > 0 || ln.atomic {
+			own := *u
+			own.Attempt = e.offers + 1
+			if ln.atomic {
+				own.Commit = l.commitWith(ln)
+			}
+			u = &own
 		}
 		ln.calling = true
 		ctx, records := l.ctx, e.records
 		l.mu.Unlock()
-		err := ln.offer(ctx, records, &u)
+		err := ln.offer(ctx, records, u)
 		if u.Commit != nil && errors.Is(err, state.ErrConflict) {
 			err = l.conflict(ctx, u.Commit, err)
 		}

@@ -46,7 +46,7 @@ func TestLaneRelaxed(t *testing.T) {
 				bad = 0
 				transferred(t, l)
 				assert.Equal(t, lists(list(2), list(7), list(8), list(9)), out.got()[7:])
-				assert.Equal(t, 3, out.all()[7].update.Attempt)
+				assert.EqualValues(t, 3, out.all()[7].update.Attempt)
 				assert.Contains(t, store.puts[len(store.puts)-1], `"number":2`)
 				assert.Zero(t, l.LaneStats()[0].Transfers)
 				assert.Equal(t, "pulled 9 filtered 0 held 0 pending 0 delivered 9 dropped 0 balanced", l.Account().String())

@@ -105,7 +105,7 @@ func TestLaneRetry(t *testing.T) {
 					assert.True(t, failures[0].Kept)
 				}
 				for i, o := range out.all() {
-					assert.Equal(t, i+1, o.update.Attempt)
+					assert.EqualValues(t, i+1, o.update.Attempt)
 				}
 			})
 		})

@@ -46,7 +46,7 @@ func TestLaneOrder(t *testing.T) {
 	var numbers, attempts []any
 	for _, o := range out.all() {
 		numbers = append(numbers, o.update.Number)
-		attempts = append(attempts, o.update.Attempt)
+		attempts = append(attempts, int(o.update.Attempt))
 	}
 	assert.Equal(t, list(int64(0), int64(0), int64(0), int64(0), int64(1), int64(1), int64(1), int64(2), int64(2)), numbers,
 		"records keep the update they were handed over with")
@@ -101,7 +101,7 @@ func TestLanePartial(t *testing.T) {
 	transferred(t, l)
 	assert.Equal(t, lists(list(1, 2, 3, 4), list(2, 4), list(4), list(5, 6, 7, 8)), out.got())
 	assert.Equal(t, list(1, 3, 2, 4, 5, 6, 7, 8), out.accepted())
-	assert.Equal(t, 3, out.all()[2].update.Attempt)
+	assert.EqualValues(t, 3, out.all()[2].update.Attempt)
 }
 
 // A Partial that cannot be right, and one that is not alone, accept nothing.

@@ -82,11 +82,13 @@ func (s *source) calling() bool { return atomic.LoadInt32(&s.state) == calling }
 func (s *source) pullAside(t *Transfer) {
 	atomic.StoreInt32(&s.state, calling)
 	defer atomic.StoreInt32(&s.state, returned)
-	s.pull(t)
+	u := t.told
+	u.From = s.from
+	s.pull(t.ctx, &u)
 }
 
-// pull pulls for t and keeps the result, unless the context of t has ended already.
-func (s *source) pull(t *Transfer) {
+// pull pulls and keeps the result, unless ctx has ended already.
+func (s *source) pull(ctx context.Context, u *record.Update) {
 	if s.records != nil || s.err != nil { // of one that was left behind
 		s.records, s.err = nil, nil
 	}
@@ -99,13 +101,11 @@ func (s *source) pull(t *Transfer) {
 		}
 		record.Stamp(s.records, &s.origin)
 	}()
-	if t.ctx.Err() != nil {
-		s.err, ok = context.Cause(t.ctx), true
+	if ctx.Err() != nil {
+		s.err, ok = context.Cause(ctx), true
 		return
 	}
-	u := t.update()
-	u.From = s.from
-	records, err := s.in.Pull(t.ctx, u)
+	records, err := s.in.Pull(ctx, *u)
 	s.records, s.err = records, sound(err)
 	if s.at != nil {
 		s.locate()

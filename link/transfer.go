@@ -45,6 +45,7 @@ type Transfer struct {
 	number   int64 // below 0: it is not made
 	due      time.Time
 	nextDue  time.Time
+	told     record.Update // what nodes are told
 	began    time.Time
 	clock    time.Time // the last reading of the wall clock, kept for the next transfer
 	sources  []*source
@@ -55,6 +56,7 @@ type Transfer struct {
 	blocked  bool
 	inline   *lane // that the goroutine of the transfer works: the only required one
 	spread   bool  // there are several, and they have goroutines of their own
+	alone    bool  // no other lane has its records
 
 	// Guarded by Link.mu.
 	taken      bool    // what was pulled is taken over
@@ -182,6 +184,7 @@ func (t *Transfer) enter(due time.Time) bool {
 		return t.refuse(Coalesced, nil)
 	}
 	t.due, t.number = due, l.number
+	t.tell()
 	l.number++
 	l.front = t
 	t.ctx = l.ctx
@@ -285,8 +288,9 @@ func (t *Transfer) pull() {
 	if len(t.sources) == 1 {
 		s := t.sources[0]
 		s.state = calling
+		t.told.From = s.from
 		l.mu.Unlock()
-		s.pull(t)
+		s.pull(t.ctx, &t.told)
 	} else {
 		l.mu.Unlock()
 		t.pullAll()
@@ -327,6 +331,7 @@ func (t *Transfer) process() {
 	}
 	if len(t.sources) == 1 {
 		t.sources[0].state = untouched
+		t.told.From = time.Time{} // which is of the inlet alone
 	}
 	if t.dead { // then what was pulled is accounted for already
 		return
@@ -498,10 +503,12 @@ func (t *Transfer) handTo(ln *lane) {
 	ln.account.Pending += n
 	ln.ends++
 	t.uses++
-	ln.queue.push(entry{records: s.records, transfer: t, end: true})
+	e := ln.queue.grow()
+	e.records, e.transfer, e.end = s.records, t, true
+	t.told.From, t.told.Attempt = time.Time{}, 1
 	s.records, s.state, s.from = nil, untouched, t.due
 	ln.at, ln.working = 0, true
-	t.taken, t.handed, t.inline, t.phase = true, true, ln, handing
+	t.taken, t.handed, t.inline, t.alone, t.phase = true, true, ln, true, handing
 	l.current, l.due, l.nextDue = t, t.due, t.nextDue
 	l.front = nil
 	l.idle.Broadcast()
@@ -616,9 +623,11 @@ func (t *Transfer) report() (r Report) {
 	return r
 }
 
-// update returns what nodes are told.
-func (t *Transfer) update() record.Update {
-	return record.Update{Link: t.link.name, Tags: t.link.tags, Number: t.number, Due: t.due, Reason: t.reason}
+// tell sets what nodes are told. It is kept because to make and to copy it at once is
+// slow: a processor waits for what it has just written if it reads it in wider words.
+func (t *Transfer) tell() {
+	u := &t.told
+	u.Link, u.Tags, u.Number, u.Due, u.Reason = t.link.name, t.link.tags, t.number, t.due, t.reason
 }
 
 // blank returns a transfer that has not begun. l.mu is held.

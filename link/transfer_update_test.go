@@ -41,7 +41,7 @@ func TestUpdates(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
 
-		update := func(number int64, due, from time.Time, reason record.Reason, attempt int) record.Update {
+		update := func(number int64, due, from time.Time, reason record.Reason, attempt int32) record.Update {
 			return record.Update{Link: "name", Tags: []string{"a", "b"}, Number: number, Due: due, From: from, Reason: reason, Attempt: attempt}
 		}
 		var never time.Time

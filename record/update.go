@@ -35,7 +35,7 @@ type Update struct {
 
 	// Attempt counts the offers of these records to this outlet from 1. It is 0
 	// for inlets.
-	Attempt int
+	Attempt int32
 
 	// Commit is what the link will write to its store when the outlet accepts
 	// these records. It is set for outlets that can write it themselves, in the
