@@ -49,7 +49,7 @@ var plantedFaults = []planted{
 	plant("failed commit is forgotten", "commit.go", "			if j.newest == nil {\n				j.newest = b\n			}\n", ""),
 	plant("numbers begin again", "lifecycle.go", "read.stored.Number+1", "read.stored.Number"),
 	plant("filtered records miscounted", "chain.go", "		d.filtered += lost\n", "		d.filtered += max(lost-1, 0)\n"),
-	plant("outlets share a slice", "offer.go", "	if ln.copier != nil {\n", "	if false {\n"),
+	plant("outlets share a slice", "offer.go", "	if ln.copier == nil {\n", "	if true {\n"),
 	plant("newer records pass refused ones", "answer.go", "	e.records = left\n", "	e.records = left\n	if ln.queue.len() > 1 {\n		f := &ln.queue\n		f.entries[f.first], f.entries[f.first+1] = f.entries[f.first+1], f.entries[f.first]\n	}\n"),
 
 	plant("queue off by one after a partial answer", "answer.go", "append(left, r.record)", "append(left, refused[max(i-1, 0)].record)"),

@@ -179,7 +179,6 @@ func (l *Link) drySample(ctx context.Context, p *Preview) (records []record.Reco
 			s.from = k.until
 		}
 		t := &Transfer{link: l, ctx: ctx, number: l.number, due: due, reason: record.Forced}
-		t.tell()
 		failed(OpPull, s, l.try(ctx, s.name(), func() error { s.pullAside(t); return s.err }))
 		if atomic.LoadInt32(&s.state) != returned { // it is left behind
 			continue

@@ -156,7 +156,7 @@ func (ln *lane) step() bool {
 		}
 		u := &e.transfer.told
 		if !e.transfer.alone || e.offers > 0 || ln.atomic {
-			own := *u
+			own := e.transfer.update()
 			own.Attempt = e.offers + 1
 			if ln.atomic {
 				own.Commit = l.commitWith(ln)

@@ -122,7 +122,7 @@ func (b *letterbox) bury(ctx context.Context, timeout time.Duration, w *window, 
 	if room == 0 {
 		return written, nil
 	}
-	u := t.told
+	u := t.update()
 	u.Attempt = 1
 	done, err := b.write(ctx, timeout, letters, u)
 	for i, ok := range done {

@@ -59,7 +59,6 @@ func (l *Link) Replay(ctx context.Context, from iter.Seq2[DeadLetter, error], fi
 	for _, d := range letters {
 		if t.number != d.Number || t.due != d.Due || t.reason != d.Reason {
 			t = &Transfer{link: l, number: d.Number, due: d.Due, reason: d.Reason, began: t.began}
-			t.tell()
 		}
 		if err := l.replay(d, t); err != nil {
 			errs = append(errs, fmt.Errorf("link %q: replay a dead letter of transfer %d: %w", l.name, d.Number, err))

@@ -82,7 +82,7 @@ func (s *source) calling() bool { return atomic.LoadInt32(&s.state) == calling }
 func (s *source) pullAside(t *Transfer) {
 	atomic.StoreInt32(&s.state, calling)
 	defer atomic.StoreInt32(&s.state, returned)
-	u := t.told
+	u := t.update()
 	u.From = s.from
 	s.pull(t.ctx, &u)
 }

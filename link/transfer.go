@@ -45,7 +45,7 @@ type Transfer struct {
 	number   int64 // below 0: it is not made
 	due      time.Time
 	nextDue  time.Time
-	told     record.Update // what nodes are told
+	told     record.Update // what the only inlet is told, and then the only lane
 	began    time.Time
 	clock    time.Time // the last reading of the wall clock, kept for the next transfer
 	sources  []*source
@@ -184,7 +184,6 @@ func (t *Transfer) enter(due time.Time) bool {
 		return t.refuse(Coalesced, nil)
 	}
 	t.due, t.number = due, l.number
-	t.tell()
 	l.number++
 	l.front = t
 	t.ctx = l.ctx
@@ -288,6 +287,7 @@ func (t *Transfer) pull() {
 	if len(t.sources) == 1 {
 		s := t.sources[0]
 		s.state = calling
+		t.tell(&t.told) // early: what has just been written is slow to copy
 		t.told.From = s.from
 		l.mu.Unlock()
 		s.pull(t.ctx, &t.told)
@@ -331,7 +331,6 @@ func (t *Transfer) process() {
 	}
 	if len(t.sources) == 1 {
 		t.sources[0].state = untouched
-		t.told.From = time.Time{} // which is of the inlet alone
 	}
 	if t.dead { // then what was pulled is accounted for already
 		return
@@ -623,10 +622,13 @@ func (t *Transfer) report() (r Report) {
 	return r
 }
 
-// tell sets what nodes are told. It is kept because to make and to copy it at once is
-// slow: a processor waits for what it has just written if it reads it in wider words.
-func (t *Transfer) tell() {
-	u := &t.told
+// update returns what nodes are told, less what differs between them.
+func (t *Transfer) update() (u record.Update) {
+	t.tell(&u)
+	return u
+}
+
+func (t *Transfer) tell(u *record.Update) {
 	u.Link, u.Tags, u.Number, u.Due, u.Reason = t.link.name, t.link.tags, t.number, t.due, t.reason
 }
 
