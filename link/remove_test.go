@@ -55,6 +55,7 @@ func TestRemoveInletWaits(t *testing.T) {
 				assert.Empty(t, l.Inlets())
 				if tt.err == "" {
 					require.NoError(t, err)
+					synctest.Wait() // for the push, which the inlet is not asked about
 					lines := d.take()
 					assert.Equal(t, []string{"pulled", "push out", "shutdown in"}, slices.Sorted(slices.Values(lines)))
 					assert.Less(t, slices.Index(lines, "pulled"), slices.Index(lines, "shutdown in"))
