@@ -244,8 +244,9 @@ func (l *Link) Once(ctx context.Context) (Report, error) {
 	l.mu.Lock()
 	cut := !t.finished
 	l.mu.Unlock()
-	end, endErr := l.Shutdown(context.WithoutCancel(ctx))
+	l.Shutdown(context.WithoutCancel(ctx)) // which somebody else may have done already
 	l.mu.Lock()
+	end, endErr := l.last.report, l.last.err
 	report, err := t.report(), t.open()
 	l.mu.Unlock()
 	if report.Number < 0 { // the link was stopped before it could begin

@@ -38,6 +38,7 @@ type Link struct {
 	mu       sync.Mutex
 	idle     sync.Cond               // something has ended that others may wait for
 	stop     *stop                   // the Shutdown that is going on
+	last     *stop                   // that one, or else the last one
 	giveUp   context.CancelCauseFunc // of the Start or the change of nodes that is going on
 	ctx      context.Context         // that nodes are called with, from Start to Shutdown
 	cancel   context.CancelCauseFunc

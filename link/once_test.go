@@ -263,10 +263,13 @@ func TestOnceIsStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l, err := link.New(link.Config{
-			Inlets: inlets(&pump{onPull: func(ctx context.Context, _ record.Update) ([]record.Record, error) {
-				time.Sleep(time.Minute)
-				return of(1), nil
-			}}),
+			Inlets: inlets(
+				&pump{onPull: func(ctx context.Context, _ record.Update) ([]record.Record, error) {
+					time.Sleep(time.Minute)
+					return of(1), nil
+				}},
+				&pump{onPull: func(ctx context.Context, _ record.Update) ([]record.Record, error) { return of(2, 3), nil }},
+			),
 			Outlets:         outlets(&tank{}),
 			ShutdownTimeout: -1,
 		})
@@ -274,7 +277,7 @@ func TestOnceIsStopped(t *testing.T) {
 		time.AfterFunc(time.Second, func() { l.Shutdown(context.Background()) })
 		report, err := l.Once(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, "pulled 1 filtered 0 held 0 pending 0 delivered 1 dropped 0 balanced", report.String())
+		assert.Equal(t, "pulled 3 filtered 0 held 0 pending 0 delivered 3 dropped 0 balanced", report.String())
 
 		time.AfterFunc(time.Second, func() {
 			ctx, cancel := context.WithCancel(context.Background())
@@ -284,6 +287,7 @@ func TestOnceIsStopped(t *testing.T) {
 		report, err = l.Once(t.Context())
 		require.ErrorContains(t, err, "abandoned")
 		assert.Equal(t, link.Failed, report.Outcome)
+		assert.Equal(t, "pulled 2 filtered 0 held 0 pending 0 delivered 0 dropped 0 abandoned 2 lost 2 balanced", report.String())
 		time.Sleep(time.Hour)
 	})
 }

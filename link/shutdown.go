@@ -22,8 +22,7 @@ type stop struct {
 	over  bool // calls are not waited for any longer
 	gone  bool // handlers are not waited for any longer
 
-	others bool    // more than one caller waits for the end
-	report *Report // for the others
+	report Report // when it is done
 	err    error
 }
 
@@ -59,13 +58,13 @@ func (l *Link) Shutdown(ctx context.Context) (Report, error) {
 	if first {
 		l.phase = stopping
 		l.stop = &stop{patience: patience{time: l.ctx}}
+		l.last = l.stop
 		if l.changing {
 			l.giveUp(ErrStopped)
 		}
 		l.idle.Broadcast()
 	}
 	s := l.stop
-	s.others = s.others || !first
 	l.mu.Unlock()
 	if !inside {
 		return l.finish(ctx, s, first)
@@ -92,7 +91,7 @@ func (l *Link) finish(ctx context.Context, s *stop, first bool) (Report, error) 
 	for !s.ended {
 		l.idle.Wait()
 	}
-	return *s.report, s.err
+	return s.report, s.err
 }
 
 // cut ends the time of s.
@@ -243,9 +242,7 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) (Report, err
 	if report.Err = join(last.errs); report.Err != nil {
 		report.Outcome = Failed
 	}
-	if s.others {
-		s.report, s.err = new(report), err
-	}
+	s.report, s.err = report, err
 	l.phase, l.outbox, l.stop = stopped, nil, nil
 	if l.left != nil {
 		l.left.draining = nil
