@@ -7,6 +7,7 @@ package testserver
 import (
 	"bytes"
 	"context"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -25,16 +26,30 @@ func Require(t testing.TB, what string) {
 	}
 }
 
-// Addr returns a loopback address whose port is free at this moment.
+// Addr returns a loopback address whose port is free, and that no other caller of Addr
+// gets until the test ends. The system gives such ports to nobody who asks for any port,
+// so that they stay free until a server takes them, and while it is started again.
 func Addr(t testing.TB) (addr string, port int) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("no free port: %v", err)
+	var err error
+	for range 100 {
+		port = 10_000 + rand.IntN(20_000)
+		addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		var mine net.PacketConn // whoever has the UDP port may have the TCP port, in whatever process
+		if mine, err = net.ListenPacket("udp", addr); err != nil {
+			continue
+		}
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr); err != nil {
+			_ = mine.Close()
+			continue
+		}
+		_ = l.Close()
+		t.Cleanup(func() { _ = mine.Close() })
+		return addr, port
 	}
-	defer l.Close()
-	port = l.Addr().(*net.TCPAddr).Port
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), port
+	t.Fatalf("no free port: %v", err)
+	return "", 0
 }
 
 // A Server is a child process that a test started.
