@@ -72,7 +72,7 @@ func TestChanged(t *testing.T) {
 			ids[r.ID()] = true
 		}
 		assert.Empty(t, pull(t, resumed(t, path, opts, in.Position())))
-		time.Sleep(5 * time.Millisecond) // so that files systems with coarse times tell versions apart
+		time.Sleep(20 * time.Millisecond) // so that files systems with coarse times tell versions apart
 	}
 	require.NoError(t, in.Seek(t.Context(), nil))
 	assert.Equal(t, list("null"), pull(t, in))
