@@ -145,7 +145,7 @@ func TestCommitHangs(t *testing.T) {
 			before := time.Now()
 			require.ErrorContains(t, test.end(t, in, asked), test.name)
 			_ = in.Shutdown(soon(t))
-			assert.Less(t, time.Since(before), 5*time.Second)
+			assert.Less(t, time.Since(before), 30*time.Second)
 		})
 	}
 }

@@ -94,12 +94,12 @@ func passwords(t *testing.T, at site, password, refusal string) {
 				if !right && mechanism != "" {
 					continue // the Timeout is waited for: once will do
 				}
-				opts := &kafkainlet.Options{User: "ada", Password: password, Mechanism: mechanism, Timeout: 10 * time.Second}
+				opts := &kafkainlet.Options{User: "ada", Password: password, Mechanism: mechanism, Timeout: time.Minute}
 				if !right {
-					opts.Password, opts.Timeout = "hunter22", time.Second
+					opts.Password, opts.Timeout = "hunter22", 3*time.Second
 				}
 				in := started(t, at, "g"+mechanism, opts)
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 				defer cancel()
 				_, pulled := in.Pull(ctx, record.Update{})
 				for _, err := range []error{pulled, in.Check(t.Context())} {

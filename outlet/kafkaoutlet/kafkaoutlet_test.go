@@ -275,14 +275,14 @@ func TestHung(t *testing.T) {
 	for _, kind := range []kmsg.Key{kmsg.Metadata, kmsg.InitProducerID, kmsg.Produce} {
 		t.Run(kind.Name(), func(t *testing.T) {
 			t.Parallel()
-			o := started(t, hung(t, int16(kind)), nil)
+			o := started(t, hung(t, int16(kind)), &kafkaoutlet.Options{Timeout: -1})
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cause := errors.New("enough")
 			time.AfterFunc(50*time.Millisecond, func() { cancel(cause) })
 			before := time.Now()
 			err := o.Push(ctx, records("a", "b"), record.Update{})
 			require.ErrorIs(t, err, cause)
-			assert.Less(t, time.Since(before), 5*time.Second)
+			assert.Less(t, time.Since(before), 30*time.Second)
 			assert.Len(t, record.AsPartial(err).Failed, 2)
 		})
 	}
@@ -293,7 +293,7 @@ func TestBrokerGone(t *testing.T) {
 	t.Parallel()
 	c, brokers := cluster(t, 1)
 	o := started(t, brokers, &kafkaoutlet.Options{Timeout: 300 * time.Millisecond})
-	require.Empty(t, push(t, o, records("a")...))
+	require.Eventually(t, func() bool { return len(push(t, o, records("a")...)) == 0 }, 30*time.Second, time.Millisecond)
 	c.Close()
 	failed := push(t, o, records("b")...)
 	require.ErrorIs(t, failed[0], context.DeadlineExceeded)
@@ -349,15 +349,22 @@ func TestAcks(t *testing.T) {
 // A shutdown does not wait for a broker that answers to nothing.
 func TestShutdownHung(t *testing.T) {
 	t.Parallel()
-	o := kafkaoutlet.New(hung(t, int16(kmsg.Produce)), topic, nil)
+	c, brokers := cluster(t, 1)
+	asked := make(chan struct{})
+	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(asked)
+		c.SleepControl(func() { <-t.Context().Done() })
+		return nil, nil, true
+	})
+	o := kafkaoutlet.New(brokers, topic, &kafkaoutlet.Options{Timeout: -1})
 	require.NoError(t, o.Start(t.Context()))
 	pushed := make(chan error)
 	go func() { pushed <- o.Push(t.Context(), records("a", "b"), record.Update{}) }() // it is given up, and goes on
-	time.Sleep(50 * time.Millisecond)
+	<-asked
 	before := time.Now()
 	require.NoError(t, o.Shutdown(t.Context()))
 	err := <-pushed
-	assert.Less(t, time.Since(before), 3*time.Second)
+	assert.Less(t, time.Since(before), 30*time.Second)
 	require.ErrorContains(t, err, "the outlet was shut down")
 	assert.Len(t, record.AsPartial(err).Failed, 2)
 }

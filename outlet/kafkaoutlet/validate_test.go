@@ -84,7 +84,7 @@ func passwords(t *testing.T, brokers, topic, password, refusal string) {
 				}
 				opts := &kafkaoutlet.Options{User: "ada", Password: password, Mechanism: mechanism}
 				if !right {
-					opts.Password, opts.Timeout = "hunter22", time.Second
+					opts.Password, opts.Timeout = "hunter22", 3*time.Second
 				}
 				o := kafkaoutlet.New(brokers, topic, opts)
 				require.NoError(t, o.Start(t.Context()))

@@ -322,7 +322,7 @@ func TestLostAnswers(t *testing.T) {
 			})
 			timeout := 30 * time.Second
 			if name == "timeout" {
-				timeout = 300 * time.Millisecond
+				timeout = 2 * time.Second
 			}
 			o := started(t, d.uri, "rows", &mongooutlet.Options{UseID: true, Timeout: timeout})
 			failed := push(t, o, numbered(2)...)
@@ -330,7 +330,7 @@ func TestLostAnswers(t *testing.T) {
 			assert.Equal(t, []int{0, 1}, all)
 			assert.Empty(t, permanent)
 			if name == "timeout" {
-				assert.ErrorContains(t, failed[1], "the timeout of 300ms is over")
+				assert.ErrorContains(t, failed[1], "the timeout of 2s is over")
 				assert.True(t, mongo.IsTimeout(failed[1]))
 			}
 			assert.Eventually(t, func() bool { return len(push(t, o, numbered(2)...)) == 0 }, 20*time.Second, 50*time.Millisecond)

@@ -35,10 +35,10 @@ func testTLS(t *testing.T, uri string) {
 	}{
 		"config":     {secure, mongooutlet.Options{TLS: &tls.Config{RootCAs: ours.pool}, Timeout: patience}, ""},
 		"CA of URI":  {secure + "/?tls=true&tlsCAFile=" + url.QueryEscape(ours.file), mongooutlet.Options{Timeout: patience}, ""},
-		"other CA":   {secure, mongooutlet.Options{TLS: &tls.Config{RootCAs: other.pool}, Timeout: time.Second}, "certificate signed by unknown authority"},
-		"config won": {secure + "/?tls=true&tlsCAFile=" + url.QueryEscape(ours.file), mongooutlet.Options{TLS: &tls.Config{RootCAs: other.pool}, Timeout: time.Second}, "certificate signed by unknown authority"},
-		"system CAs": {secure + "/?tls=true", mongooutlet.Options{Timeout: time.Second}, "certificate signed by unknown authority"},
-		"other name": {secure, mongooutlet.Options{TLS: &tls.Config{RootCAs: ours.pool, ServerName: "example.com"}, Timeout: time.Second}, "certificate"},
+		"other CA":   {secure, mongooutlet.Options{TLS: &tls.Config{RootCAs: other.pool}, Timeout: 3 * time.Second}, "certificate signed by unknown authority"},
+		"config won": {secure + "/?tls=true&tlsCAFile=" + url.QueryEscape(ours.file), mongooutlet.Options{TLS: &tls.Config{RootCAs: other.pool}, Timeout: 3 * time.Second}, "certificate signed by unknown authority"},
+		"system CAs": {secure + "/?tls=true", mongooutlet.Options{Timeout: 3 * time.Second}, "certificate signed by unknown authority"},
+		"other name": {secure, mongooutlet.Options{TLS: &tls.Config{RootCAs: ours.pool, ServerName: "example.com"}, Timeout: 3 * time.Second}, "certificate"},
 		"no TLS":     {secure, mongooutlet.Options{Timeout: time.Second}, "no answer of a server that takes writes"},
 		"plain peer": {uri, mongooutlet.Options{TLS: &tls.Config{RootCAs: ours.pool}, Timeout: time.Second}, "no answer of a server that takes writes"},
 	} {
