@@ -11,8 +11,7 @@
 //
 //   - [Starter], [Shutdowner]: it opens and closes something.
 //   - [Validator]: it knows mistakes in its own configuration.
-//   - a method Check(context.Context) error: it says whether it reaches what it is there
-//     for, and moves nothing. It works before Start, and beside other calls.
+//   - [Checker]: it says whether it reaches what it is there for.
 //   - [fmt.Stringer]: it has a name, for logs, errors and stored positions. A name
 //     is never empty, stays the same, and shows no password.
 //   - [Positioner] with [Seeker]: it goes on after a restart where delivery

@@ -48,6 +48,13 @@ type Validator interface {
 	Validate() error
 }
 
+// Checker is an inlet that can say whether it reaches what it is there for. Check moves
+// nothing and leaves nothing behind. It works whether the inlet is started or not, and
+// beside all other calls. It returns soon after its context has ended.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
 // Positioner is an inlet whose records have an order that it can describe.
 // Position returns where it stands: everything pulled so far is before it,
 // everything pulled later after it. It is called after every Pull and never

@@ -54,6 +54,13 @@ type Validator interface {
 	Validate() error
 }
 
+// Checker is an outlet that can say whether it reaches what it is there for. Check moves
+// nothing and leaves nothing behind. It works whether the outlet is started or not, and
+// beside all other calls. It returns soon after its context has ended.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
 // Reader is an outlet that says, by returning true, that it changes neither the
 // slice it is given nor any payload, then or later. It is given what other
 // outlets are given too. All outlets of this module are Readers.
@@ -79,7 +86,7 @@ func (f Func) Push(ctx context.Context, records []record.Record, u record.Update
 }
 
 // As finds in out, or in what it decorates, something that is a T. A decorator
-// has a method Unwrap() Outlet. Use it for [Starter], [Shutdowner], [Validator]
+// has a method Unwrap() Outlet. Use it for [Starter], [Shutdowner], [Validator],
 // and [fmt.Stringer]; claims about data are not looked for in what is decorated.
 func As[T any](out Outlet) (T, bool) {
 	for !isNil(out) {

@@ -16,6 +16,9 @@ type (
 	shutdowner interface {
 		Shutdown(ctx context.Context) error
 	}
+	checker interface {
+		Check(ctx context.Context) error
+	}
 	validator interface{ Validate() error }
 )
 
@@ -26,9 +29,11 @@ type subject struct {
 	node     any    // where capabilities are found
 	starter  starter
 	closer   shutdowner
+	checker  checker
 	validate func() error
 	name     func() string
-	ready    func() error // what is to be done between Start and the first call, or nil
+	ready    func() error  // what is to be done between Start and the first call, or nil
+	moved    func() string // what only calls change, as text, or nil
 
 	// call makes one ordinary call. A nil update stands for one like any other.
 	call func(ctx context.Context, u *record.Update) error

@@ -56,6 +56,7 @@ func inletChecks() []check[*inletTrial] {
 	var all []check[*inletTrial]
 	all = append(all, callChecks("Pull", fresh, hung)...)
 	all = append(all, nodeChecks(fresh)...)
+	all = append(all, reachChecks(fresh)...)
 	all = append(all, updateCheck(fresh))
 	all = append(all, pullChecks()...)
 	all = append(all, positionChecks()...)
@@ -107,11 +108,15 @@ func (s *source) subject() *subject {
 	}
 	sub.starter, _ = inlet.As[inlet.Starter](s.Inlet)
 	sub.closer, _ = inlet.As[inlet.Shutdowner](s.Inlet)
+	sub.checker, _ = inlet.As[inlet.Checker](s.Inlet)
 	if v, ok := inlet.As[inlet.Validator](s.Inlet); ok {
 		sub.validate = v.Validate
 	}
 	if s.seeker != nil {
 		sub.ready = func() error { return s.seek(nil) }
+	}
+	if s.positioner != nil {
+		sub.moved = func() string { return fmt.Sprintf("the position %q", s.positioner.Position()) }
 	}
 	return sub
 }

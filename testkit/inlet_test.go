@@ -234,6 +234,7 @@ func inletDoubles() []inletDouble {
 		}
 		return in
 	}))
+	all = append(all, reachDoubles()...)
 	all = append(all, pullDoubles()...)
 	all = append(all, positionDoubles()...)
 	return append(all, commitDoubles()...)

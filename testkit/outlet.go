@@ -63,6 +63,7 @@ func outletChecks() []check[*outletTrial] {
 	var all []check[*outletTrial]
 	all = append(all, callChecks("Push", fresh, hung)...)
 	all = append(all, nodeChecks(fresh)...)
+	all = append(all, reachChecks(fresh)...)
 	all = append(all, updateCheck(fresh))
 	all = append(all, pushChecks()...)
 	return append(all, answerChecks()...)
@@ -116,6 +117,13 @@ func (o *target) subject() *subject {
 	}
 	sub.starter, _ = outlet.As[outlet.Starter](o.Outlet)
 	sub.closer, _ = outlet.As[outlet.Shutdowner](o.Outlet)
+	sub.checker, _ = outlet.As[outlet.Checker](o.Outlet)
+	if o.written != nil {
+		sub.moved = func() string {
+			records := o.written()
+			return fmt.Sprintf("%d records %s", len(records), payloads(records))
+		}
+	}
 	if v, ok := outlet.As[outlet.Validator](o.Outlet); ok {
 		sub.validate = v.Validate
 	}

@@ -85,6 +85,13 @@ type namelessOutlet struct{ outlet.Outlet }
 
 func (namelessOutlet) String() string { return "" }
 
+type checkedOutlet struct {
+	outlet.Outlet
+	check testkit.Fault
+}
+
+func (o checkedOutlet) Check(ctx context.Context) error { return o.check(ctx, 0) }
+
 type renamedOutlet struct {
 	outlet.Outlet
 	asked *renamed
@@ -149,6 +156,16 @@ func outletDoubles() []outletDouble {
 	node("failed start", "left a goroutine", &testkit.FaultyOutlet{OnStart: ifEnded(both(leak, ownError))})
 	own("context of the start", "kept", func(f *testkit.FaultyOutlet) { f.OnStart, f.OnPush = keeping() })
 	node("shutdown with an ended context", "deaf", &testkit.FaultyOutlet{OnShutdown: ifEnded(deaf)})
+	asked := func(rule, name string, check func(ctx context.Context, s *testkit.Sink) error) {
+		add(rule, name, func() (outlet.Outlet, func() []record.Record) {
+			s := new(testkit.Sink)
+			return checkedOutlet{s, func(ctx context.Context, _ int) error { return check(ctx, s) }}, s.Records
+		})
+	}
+	asked("check", "fails", func(context.Context, *testkit.Sink) error { return errBroken })
+	asked("check moves nothing", "writes", func(_ context.Context, s *testkit.Sink) error { write(s, record.New("check")); return nil })
+	asked("check leaves no goroutine", "leaks", func(ctx context.Context, _ *testkit.Sink) error { return leak(ctx, 0) })
+	asked("check with an ended context", "deaf", func(ctx context.Context, _ *testkit.Sink) error { return ifEnded(deaf)(ctx, 0) })
 	for _, c := range []struct {
 		name   string
 		change func(u record.Update)

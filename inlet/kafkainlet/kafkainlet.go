@@ -34,6 +34,7 @@ var (
 	_ inlet.Starter    = (*Inlet)(nil)
 	_ inlet.Shutdowner = (*Inlet)(nil)
 	_ inlet.Validator  = (*Inlet)(nil)
+	_ inlet.Checker    = (*Inlet)(nil)
 	_ inlet.Positioner = (*Inlet)(nil)
 	_ inlet.Committer  = (*Inlet)(nil)
 	_ fmt.Stringer     = (*Inlet)(nil)

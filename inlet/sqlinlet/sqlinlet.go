@@ -26,6 +26,7 @@ type Inlet struct {
 var (
 	_ inlet.Inlet      = (*Inlet)(nil)
 	_ inlet.Validator  = (*Inlet)(nil)
+	_ inlet.Checker    = (*Inlet)(nil)
 	_ inlet.Seeker     = (*Inlet)(nil)
 	_ inlet.Positioner = (*Inlet)(nil)
 	_ fmt.Stringer     = (*Inlet)(nil)

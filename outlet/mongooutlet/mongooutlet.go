@@ -48,6 +48,7 @@ var (
 	_ outlet.Starter    = (*Outlet)(nil)
 	_ outlet.Shutdowner = (*Outlet)(nil)
 	_ outlet.Validator  = (*Outlet)(nil)
+	_ outlet.Checker    = (*Outlet)(nil)
 	_ outlet.Reader     = (*Outlet)(nil)
 	_ fmt.Stringer      = (*Outlet)(nil)
 )

@@ -29,6 +29,7 @@ type Outlet struct {
 var (
 	_ outlet.Outlet    = (*Outlet)(nil)
 	_ outlet.Validator = (*Outlet)(nil)
+	_ outlet.Checker   = (*Outlet)(nil)
 	_ outlet.Reader    = (*Outlet)(nil)
 	_ outlet.Atomic    = (*Outlet)(nil)
 	_ fmt.Stringer     = (*Outlet)(nil)
