@@ -17,6 +17,7 @@ var (
 	_ inlet.Starter    = (*Inlet)(nil)
 	_ inlet.Shutdowner = (*Inlet)(nil)
 	_ inlet.Validator  = (*Inlet)(nil)
+	_ inlet.Checker    = (*Inlet)(nil)
 	_ fmt.Stringer     = (*Inlet)(nil)
 )
 
@@ -38,6 +39,11 @@ func (in *Inlet) Start(ctx context.Context) error { return in.node.Start(ctx) }
 // Shutdown closes the connections that the inlet has kept. It does nothing if the
 // inlet is not started.
 func (in *Inlet) Shutdown(ctx context.Context) error { return in.node.Shutdown(ctx) }
+
+// Check makes a HEAD request, within the Limit, to see that the server answers and lets
+// the inlet in: a status of 401, 403, 407 or 5xx is an error, and 404 and 410 are if the
+// method is GET. It needs no Start.
+func (in *Inlet) Check(ctx context.Context) error { return in.node.Check(ctx) }
 
 // Pull asks for all pages and decodes them. It yields all of their records, or none.
 func (in *Inlet) Pull(ctx context.Context, _ record.Update) ([]record.Record, error) {

@@ -46,6 +46,22 @@ func (n *node) Shutdown(context.Context) error {
 	return nil
 }
 
+func (n *node) Check(ctx context.Context) error {
+	if err := n.Validate(); err != nil {
+		return err
+	}
+	if n.opts.Limit != nil {
+		if err := n.opts.Limit.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	refusal, err := n.client.Check(ctx, n.opts.Method == http.MethodGet)
+	if refusal != nil {
+		return &StatusError{Code: refusal.Code, Err: err}
+	}
+	return err
+}
+
 // page is a [Page] with what the node makes of it.
 type page struct {
 	Page

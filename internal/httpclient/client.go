@@ -68,28 +68,59 @@ func (c *Client) Start() error {
 	if c.session.Load() != nil {
 		return errors.New(c.pkg + ": already started")
 	}
-	started := &session{resty: c.opts.Client, tokens: newTokens(c)}
-	if started.resty == nil {
-		started.resty = resty.New().SetLogger(silent{}).SetRedirectPolicy(resty.RedirectPolicyFunc(c.redirect))
+	s, err := c.open()
+	if err == nil {
+		c.session.Store(s)
+	}
+	return err
+}
+
+func (c *Client) open() (*session, error) {
+	s := &session{resty: c.opts.Client, tokens: newTokens(c)}
+	if s.resty == nil {
+		s.resty = resty.New().SetLogger(silent{}).SetRedirectPolicy(resty.RedirectPolicyFunc(c.redirect))
 		if c.opts.CACert != "" {
 			pool, err := readCertificates(c.pkg, c.opts.CACert)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			started.resty.SetTLSClientConfig(&tls.Config{RootCAs: pool})
+			s.resty.SetTLSClientConfig(&tls.Config{RootCAs: pool})
 		}
 	}
-	c.session.Store(started)
-	return nil
+	return s, nil
+}
+
+func (c *Client) close(s *session) {
+	if s.resty != c.opts.Client {
+		s.resty.GetClient().CloseIdleConnections()
+	}
 }
 
 // Shutdown closes the connections that were kept, and forgets the token.
 func (c *Client) Shutdown() {
 	c.starting.Lock()
 	defer c.starting.Unlock()
-	if s := c.session.Swap(nil); s != nil && s.resty != c.opts.Client {
-		s.resty.GetClient().CloseIdleConnections()
+	if s := c.session.Swap(nil); s != nil {
+		c.close(s)
 	}
+}
+
+// Check asks with a HEAD, which moves nothing, whether the server is there and lets the
+// client in. It needs no Start. The answer is one that says otherwise, or nil. Found says
+// that the URL is one for GET, of which a HEAD has to find something.
+func (c *Client) Check(ctx context.Context, found bool) (refusal *Answer, err error) {
+	s := c.session.Load()
+	if s == nil {
+		if s, err = c.open(); err != nil {
+			return nil, err
+		}
+		defer c.close(s)
+	}
+	answer, err := c.do(ctx, s, Request{Method: http.MethodHead})
+	if answer != nil && refuses(answer.Code, found) {
+		return answer, err
+	}
+	return nil, err
 }
 
 // Request is what is asked of the server.
@@ -120,6 +151,10 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 	if s == nil {
 		return nil, fmt.Errorf("%s: %w", c.pkg, errNotStarted)
 	}
+	return c.do(ctx, s, r)
+}
+
+func (c *Client) do(ctx context.Context, s *session, r Request) (*Answer, error) {
 	bounded := ctx
 	if c.opts.Timeout > 0 {
 		var cancel context.CancelFunc

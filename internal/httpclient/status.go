@@ -26,6 +26,19 @@ func PassingStatus(code int) bool {
 	return code >= 500
 }
 
+// refuses reports whether a HEAD with this status has not reached what it is there for.
+// Many servers know no HEAD where they know other methods: they answer with a 404, a 405
+// or a 501.
+func refuses(code int, found bool) bool {
+	switch code {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+		return true
+	case http.StatusNotFound, http.StatusGone:
+		return found
+	}
+	return code >= 500 && code != http.StatusNotImplemented
+}
+
 // StatusText returns the text of an error of a status: its name and, if there is no
 // error in reading the body, the beginning of that.
 func StatusText(code int, body string, err error) string {

@@ -25,6 +25,7 @@ var (
 	_ outlet.Starter    = (*Outlet)(nil)
 	_ outlet.Shutdowner = (*Outlet)(nil)
 	_ outlet.Validator  = (*Outlet)(nil)
+	_ outlet.Checker    = (*Outlet)(nil)
 	_ outlet.Reader     = (*Outlet)(nil)
 	_ fmt.Stringer      = (*Outlet)(nil)
 )
@@ -64,6 +65,20 @@ func (o *Outlet) Start(context.Context) error {
 func (o *Outlet) Shutdown(context.Context) error {
 	o.client.Shutdown()
 	return nil
+}
+
+// Check makes a HEAD request, to see that the server answers and lets the outlet in: a
+// status of 401, 403, 407 or 5xx is an error. What the server does with records it does
+// not show. It needs no Start.
+func (o *Outlet) Check(ctx context.Context) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	refusal, err := o.client.Check(ctx, false)
+	if refusal != nil {
+		return &StatusError{Code: refusal.Code, Err: err}
+	}
+	return err
 }
 
 // Push sends the records.
