@@ -51,6 +51,7 @@ var (
 	_ inlet.Starter    = (*Inlet)(nil)
 	_ inlet.Shutdowner = (*Inlet)(nil)
 	_ inlet.Validator  = (*Inlet)(nil)
+	_ inlet.Checker    = (*Inlet)(nil)
 	_ inlet.Positioner = (*Inlet)(nil)
 	_ inlet.Seeker     = (*Inlet)(nil)
 	_ fmt.Stringer     = (*Inlet)(nil)
@@ -85,6 +86,22 @@ func (in *Inlet) String() string { return "fileinlet(" + in.path + ")" }
 // Validate reports every mistake of the path and the options. It does not look at
 // the file.
 func (in *Inlet) Validate() error { return errors.Join(in.errs...) }
+
+// Check opens the file for reading and closes it again. With Options.Wait the file may
+// be missing. It needs no Start.
+func (in *Inlet) Check(ctx context.Context) error {
+	if err := in.Validate(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return ended(ctx)
+	}
+	c, err := in.openOrWait()
+	if err == nil {
+		c.close()
+	}
+	return err
+}
 
 // take waits until nobody else uses the inlet.
 func (in *Inlet) take(ctx context.Context) error {

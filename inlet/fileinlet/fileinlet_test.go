@@ -168,13 +168,16 @@ func TestWait(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(folder(t), "app.log")
 	for _, opts := range []fileinlet.Options{{}, {Whole: true}} {
-		err := fileinlet.New(path, &opts).Start(t.Context())
+		in := fileinlet.New(path, &opts)
+		err := in.Start(t.Context())
 		require.ErrorIs(t, err, os.ErrNotExist)
 		require.ErrorContains(t, err, path)
+		require.ErrorIs(t, in.Check(t.Context()), os.ErrNotExist)
 	}
 	for _, opts := range []fileinlet.Options{{}, {FromEnd: true}, {Whole: true}} {
 		opts.Wait = true
 		in := started(t, path, &opts)
+		require.NoError(t, in.Check(t.Context()))
 		require.NoError(t, in.Seek(t.Context(), nil))
 		assert.Empty(t, pull(t, in))
 		assert.Nil(t, in.Position())
@@ -198,8 +201,9 @@ func TestNoRegularFile(t *testing.T) {
 		filepath.Join(file(t, "x"), "other"): "not a directory",
 		"a\x00b":                             "invalid argument",
 	} {
-		err := fileinlet.New(path, &fileinlet.Options{Wait: true}).Start(t.Context())
-		require.ErrorContains(t, err, want)
+		in := fileinlet.New(path, &fileinlet.Options{Wait: true})
+		require.ErrorContains(t, in.Start(t.Context()), want)
+		require.ErrorContains(t, in.Check(t.Context()), want)
 	}
 }
 

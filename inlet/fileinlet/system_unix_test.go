@@ -74,8 +74,10 @@ func nobody(t *testing.T, dir string) {
 	at := func(folder, name string) string { return filepath.Join(dir, folder, name) }
 	for _, opts := range []fileinlet.Options{{}, {Wait: true}, {Whole: true}} {
 		for _, path := range []string{at("open", "secret.log"), at("blind", "secret.log"), at("closed", "public.log"), at("closed", "none.log")} {
-			err := fileinlet.New(path, &opts).Start(t.Context())
+			in := fileinlet.New(path, &opts)
+			err := in.Start(t.Context())
 			require.ErrorIs(t, err, os.ErrPermission)
+			require.ErrorIs(t, in.Check(t.Context()), os.ErrPermission)
 			require.ErrorContains(t, err, path)
 		}
 	}

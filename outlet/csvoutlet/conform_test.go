@@ -17,8 +17,8 @@ func TestConforms(t *testing.T) {
 		sample func(n, text string) any
 	}{
 		"maps":     {nil, func(n, text string) any { return row{"n": n, "text": text} }},
-		"strings":  {&csvoutlet.Options{CRLF: true}, func(n, text string) any { return map[string]string{"n": n, "text": text} }},
-		"pointers": {&csvoutlet.Options{Truncate: true, MaxOpen: 1}, func(n, text string) any { return &struct{ N, Text string }{n, text} }},
+		"strings":  {&csvoutlet.Options{CRLF: true, Sync: csvoutlet.SyncInterval}, func(n, text string) any { return map[string]string{"n": n, "text": text} }},
+		"pointers": {&csvoutlet.Options{Truncate: true, MaxOpen: 1, Sync: csvoutlet.SyncPush}, func(n, text string) any { return &struct{ N, Text string }{n, text} }},
 		"lists":    {&csvoutlet.Options{Columns: []string{"n", "text"}}, func(n, text string) any { return []string{n, text} }},
 	}
 	for name, test := range tests {

@@ -1,9 +1,11 @@
 package csvoutlet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -30,6 +32,9 @@ type Outlet struct {
 	path string
 	opts Options
 
+	starting sync.Mutex // held by Start and Shutdown
+	stopSync func()     // nil: nothing syncs by itself
+
 	mu      sync.Mutex // of everything below
 	encoder encoder
 	files   *appendfile.Set[contents] // nil: not started
@@ -42,6 +47,7 @@ var (
 	_ outlet.Starter    = (*Outlet)(nil)
 	_ outlet.Shutdowner = (*Outlet)(nil)
 	_ outlet.Validator  = (*Outlet)(nil)
+	_ outlet.Checker    = (*Outlet)(nil)
 	_ outlet.Reader     = (*Outlet)(nil)
 	_ fmt.Stringer      = (*Outlet)(nil)
 )
@@ -68,10 +74,32 @@ func (o *Outlet) Validate() error {
 	return errors.Join(err, o.opts.validate())
 }
 
-// Start makes the folder of the outlet's file and checks that the file can be
-// written and, if it exists, that its columns fit. It makes no file and changes
-// none: a temporary one, removed at once, shows whether the folder can be written.
+// Check checks that the outlet's file can be written and, if it exists, that its columns
+// fit. It makes no file and changes none: a temporary one, removed at once, shows whether
+// a folder can be written. It needs no Start.
+func (o *Outlet) Check(ctx context.Context) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	e := newEncoder(o.opts)
+	return o.check(o.newSet(&e))
+}
+
+func (o *Outlet) newSet(e *encoder) *appendfile.Set[contents] {
+	return appendfile.NewSet("csvoutlet", o.opts.MaxOpen, o.opts.Sync != SyncNever, e.load)
+}
+
+func (o *Outlet) check(files *appendfile.Set[contents]) error {
+	return files.Check(filepath.Clean(o.path), o.opts.Truncate)
+}
+
+// Start makes the folder of the outlet's file, and checks what Check does.
 func (o *Outlet) Start(ctx context.Context) error {
+	o.starting.Lock()
+	defer o.starting.Unlock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.Validate(); err != nil {
@@ -83,17 +111,36 @@ func (o *Outlet) Start(ctx context.Context) error {
 	if o.files != nil {
 		return errors.New("csvoutlet: already started")
 	}
+	if err := os.MkdirAll(filepath.Dir(o.path), 0o755); err != nil {
+		return err
+	}
 	o.encoder = newEncoder(o.opts)
-	files := appendfile.NewSet("csvoutlet", o.opts.MaxOpen, false, o.encoder.load)
-	if err := files.Check(filepath.Clean(o.path), o.opts.Truncate); err != nil {
+	files := o.newSet(&o.encoder)
+	if err := o.check(files); err != nil {
 		return err
 	}
 	o.files, o.parts = files, appendfile.Parts{Key: File, Default: o.path}
+	if o.opts.Sync == SyncInterval {
+		o.stopSync = appendfile.Repeat(cmp.Or(o.opts.SyncEvery, defaultSyncEvery), o.sync)
+	}
 	return nil
 }
 
-// Shutdown closes all files. It does nothing if the outlet is not started.
+func (o *Outlet) sync() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.files.Sync()
+}
+
+// Shutdown closes all files, synced if Options.Sync says so. It does nothing if the
+// outlet is not started.
 func (o *Outlet) Shutdown(context.Context) error {
+	o.starting.Lock()
+	defer o.starting.Unlock()
+	if o.stopSync != nil {
+		o.stopSync()
+		o.stopSync = nil
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.files == nil {
@@ -140,6 +187,9 @@ func (o *Outlet) write(p appendfile.Part, records []record.Record, failures *rec
 	if err != nil {
 		return err
 	}
+	if err := f.Trouble(); err != nil {
+		return err
+	}
 	e := &o.encoder
 	h, rows, accepted := f.State.header, append(o.rows[:0], f.State.unend...), false
 	defer func() {
@@ -180,6 +230,11 @@ func (o *Outlet) write(p appendfile.Part, records []record.Record, failures *rec
 	}
 	if err := f.Write(rows); err != nil {
 		return f.Cut(err)
+	}
+	if o.opts.Sync == SyncPush {
+		if err := f.Force(); err != nil {
+			return f.Cut(err)
+		}
 	}
 	f.Keep(contents{header: h})
 	return nil

@@ -39,7 +39,7 @@
 // # Delivery
 //
 // Push returns when the operating system has the rows: they survive the end of the
-// process, not that of the machine. Of each file either all rows of a push are
+// process, and with [SyncPush] that of the machine. Of each file either all rows of a push are
 // written or, as far as the operating system lets it be undone, none; what failed is
 // named by a [record.Partial]. A row that is offered again after a crash is written
 // again.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 	"unicode/utf8"
 )
 
@@ -20,7 +21,8 @@ type Options struct {
 	// file, or than Columns.
 	OtherColumns OtherColumns
 
-	// Truncate empties each file, once after a start, when its first record comes.
+	// Truncate empties each file, once after a start, when its first record comes: a
+	// start that fails, or brings nothing, leaves it as it is.
 	Truncate bool
 
 	// CRLF ends lines with \r\n instead of \n. Line ends inside of values stay as
@@ -29,6 +31,12 @@ type Options struct {
 
 	// Comma separates the fields. If 0, it is a comma.
 	Comma rune
+
+	// Sync says when what was written is forced to the disk.
+	Sync Sync
+
+	// SyncEvery is the time between two syncs of [SyncInterval]. If 0, a second.
+	SyncEvery time.Duration
 
 	// MaxOpen is how many files are kept open; of more, those not used for longest
 	// are closed and opened again when needed. If 0, 64; if -1, any number.
@@ -56,7 +64,34 @@ func (o OtherColumns) String() string {
 	return fmt.Sprintf("OtherColumns(%d)", uint8(o))
 }
 
-const defaultMaxOpen = 64
+// Sync says when what was written is forced to the disk, by fsync. Else the system
+// does that when it sees fit, commonly within half a minute.
+type Sync uint8
+
+// The values of [Sync].
+const (
+	SyncNever    Sync = iota // rows survive the end of the process, not of the machine
+	SyncPush                 // before a push is answered: rows survive the machine, too
+	SyncInterval             // every Options.SyncEvery; an error of that fails the next push to the file
+)
+
+// String returns "never", "push" or "interval".
+func (s Sync) String() string {
+	switch s {
+	case SyncNever:
+		return "never"
+	case SyncPush:
+		return "push"
+	case SyncInterval:
+		return "interval"
+	}
+	return fmt.Sprintf("Sync(%d)", uint8(s))
+}
+
+const (
+	defaultMaxOpen   = 64
+	defaultSyncEvery = time.Second
+)
 
 // resolve returns a copy with the defaults filled in.
 func (o *Options) resolve() Options {
@@ -88,6 +123,14 @@ func (o *Options) validate() error {
 	}
 	if c := o.Comma; c == '"' || c == '\r' || c == '\n' || c == '\uFEFF' || c == utf8.RuneError || !utf8.ValidRune(c) {
 		wrong("Comma is %q, want a character that is neither a quote nor a line end", o.Comma)
+	}
+	switch {
+	case o.Sync > SyncInterval:
+		wrong("Sync is %d, want SyncNever, SyncPush or SyncInterval", o.Sync)
+	case o.Sync != SyncInterval && o.SyncEvery != 0:
+		wrong("SyncEvery is %v, want 0 unless Sync is SyncInterval", o.SyncEvery)
+	case o.SyncEvery < 0:
+		wrong("SyncEvery is %v, want more than 0, or 0 for %v", o.SyncEvery, defaultSyncEvery)
 	}
 	if o.MaxOpen < -1 {
 		wrong("MaxOpen is %d, want more than 0, or 0 for %d, or -1 for any number", o.MaxOpen, defaultMaxOpen)

@@ -95,7 +95,7 @@ func TestSharedInAPlanner(t *testing.T) {
 func TestShutdownWhilePushing(t *testing.T) {
 	t.Parallel()
 	file := path(t)
-	o := csvoutlet.New(file, nil)
+	o := csvoutlet.New(file, &csvoutlet.Options{Sync: csvoutlet.SyncInterval, SyncEvery: time.Microsecond})
 	require.NoError(t, o.Start(t.Context()))
 	var group sync.WaitGroup
 	var mu sync.Mutex

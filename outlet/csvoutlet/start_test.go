@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -22,7 +23,7 @@ func TestValidate(t *testing.T) {
 		want []string // nil: valid
 	}{
 		{"nil options", "a.csv", nil, nil},
-		{"everything", "a.csv", &csvoutlet.Options{Columns: []string{"a", "b"}, OtherColumns: csvoutlet.Ignore, Truncate: true, CRLF: true, Comma: '\t', MaxOpen: -1}, nil},
+		{"everything", "a.csv", &csvoutlet.Options{Columns: []string{"a", "b"}, OtherColumns: csvoutlet.Ignore, Truncate: true, CRLF: true, Comma: '\t', Sync: csvoutlet.SyncInterval, SyncEvery: time.Minute, MaxOpen: -1}, nil},
 		{"no columns", "a.csv", &csvoutlet.Options{Columns: []string{}}, nil},
 		{"empty path", "", nil, []string{"path is empty"}},
 		{"empty column", "a.csv", &csvoutlet.Options{Columns: []string{"a", ""}}, []string{"Columns[1] is empty"}},
@@ -31,8 +32,11 @@ func TestValidate(t *testing.T) {
 		{"quote as comma", "a.csv", &csvoutlet.Options{Comma: '"'}, []string{`Comma is '"'`}},
 		{"line end as comma", "a.csv", &csvoutlet.Options{Comma: '\n'}, []string{`Comma is '\n'`}},
 		{"no character as comma", "a.csv", &csvoutlet.Options{Comma: -1}, []string{"Comma is"}},
+		{"unknown sync", "a.csv", &csvoutlet.Options{Sync: 7}, []string{"Sync is 7, want SyncNever, SyncPush or SyncInterval"}},
+		{"interval without sync", "a.csv", &csvoutlet.Options{SyncEvery: time.Second}, []string{"SyncEvery is 1s, want 0 unless Sync is SyncInterval"}},
+		{"negative interval", "a.csv", &csvoutlet.Options{Sync: csvoutlet.SyncInterval, SyncEvery: -1}, []string{"SyncEvery is -1ns, want more than 0"}},
 		{"negative bound", "a.csv", &csvoutlet.Options{MaxOpen: -2}, []string{"MaxOpen is -2, want more than 0"}},
-		{"all at once", "", &csvoutlet.Options{Columns: []string{""}, OtherColumns: 3, Comma: '\r', MaxOpen: -9}, []string{"path", "Columns[0]", "OtherColumns", "Comma", "MaxOpen"}},
+		{"all at once", "", &csvoutlet.Options{Columns: []string{""}, OtherColumns: 3, Comma: '\r', Sync: 9, MaxOpen: -9}, []string{"path", "Columns[0]", "OtherColumns", "Comma", "Sync", "MaxOpen"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,6 +88,7 @@ func TestStartFails(t *testing.T) {
 				write(t, filepath.Join(folder, "out.csv"), test.existing)
 			}
 			o := csvoutlet.New(filepath.Join(folder, test.path), test.opts)
+			require.ErrorContains(t, o.Check(t.Context()), test.want)
 			err := o.Start(t.Context())
 			require.ErrorContains(t, err, test.want)
 			assert.Less(t, len(err.Error()), 1000)
@@ -104,6 +109,24 @@ func TestStartWithTruncateLooksAtNothing(t *testing.T) {
 	assert.Equal(t, "b\n1\n", read(t, file))
 }
 
+// Check says what Start would, and leaves nothing behind.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	o := csvoutlet.New(filepath.Join(folder, "new", "folder", "out.csv"), &csvoutlet.Options{Truncate: true})
+	require.NoError(t, o.Check(t.Context()))
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+	require.NoError(t, o.Start(t.Context()))
+	push(t, o, records(row{"a": 1})...)
+	before := read(t, filepath.Join(folder, "new", "folder", "out.csv"))
+	require.NoError(t, o.Check(t.Context()), "beside other calls")
+	assert.Equal(t, before, read(t, filepath.Join(folder, "new", "folder", "out.csv")))
+	require.NoError(t, o.Shutdown(t.Context()))
+	require.ErrorContains(t, csvoutlet.New("", nil).Check(t.Context()), "path is empty")
+}
+
 func TestRelativePath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	push(t, started(t, "out.csv", nil), records(row{"a": 1})...)
@@ -122,7 +145,8 @@ func TestSymbolicLinkToNothing(t *testing.T) {
 	assert.Equal(t, "a\n1\n", read(t, filepath.Join(folder, "target.csv")))
 }
 
-func TestOtherColumnsString(t *testing.T) {
+func TestStrings(t *testing.T) {
 	t.Parallel()
+	assert.Equal(t, "never push interval Sync(9)", fmt.Sprint(csvoutlet.SyncNever, " ", csvoutlet.SyncPush, " ", csvoutlet.SyncInterval, " ", csvoutlet.Sync(9)))
 	assert.Equal(t, "refuse ignore OtherColumns(9)", fmt.Sprint(csvoutlet.Refuse, " ", csvoutlet.Ignore, " ", csvoutlet.OtherColumns(9)))
 }

@@ -33,7 +33,7 @@ func small(t *testing.T, size int) string {
 func TestFullDisk(t *testing.T) {
 	folder := small(t, 1<<20)
 	full, other := filepath.Join(folder, "full.csv"), path(t)
-	o := csvoutlet.New(full, nil)
+	o := csvoutlet.New(full, &csvoutlet.Options{Sync: csvoutlet.SyncPush})
 	require.NoError(t, o.Start(t.Context()))
 	defer func() { require.NoError(t, o.Shutdown(context.Background())) }()
 	push(t, o, records(row{"a": "before"})...)
@@ -176,9 +176,11 @@ func nobody(t *testing.T, folder string) {
 		"open/writeonly.csv":  "open " + in("open/writeonly.csv") + ": permission denied", // its header cannot be read
 	} {
 		for _, truncate := range []bool{false, true} {
-			err := csvoutlet.New(in(name), &csvoutlet.Options{Truncate: truncate}).Start(t.Context())
+			o := csvoutlet.New(in(name), &csvoutlet.Options{Truncate: truncate})
+			err := o.Start(t.Context())
 			require.ErrorContains(t, err, want)
 			require.ErrorIs(t, err, os.ErrPermission)
+			require.ErrorIs(t, o.Check(t.Context()), os.ErrPermission)
 		}
 	}
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -52,7 +51,7 @@ func (o *Outlet) append(b *batch) (done int, err error) {
 		return 0, err
 	}
 	if err := f.Trouble(); err != nil {
-		return 0, fmt.Errorf("%s: a sync has failed, after which what was accepted may not be on the disk: %w", b.Path, err)
+		return 0, err
 	}
 	if c := f.State.codec; c != nil && c != b.codec {
 		return 0, record.Permanent(fmt.Errorf("metadata %s is %s, but %s is written in %s: a file has one encoding", Encoding.Name(), b.codec.name, b.Path, c.name))
@@ -173,13 +172,8 @@ func (a *appending) keep() error {
 		return err
 	}
 	if a.o.opts.Sync == SyncPush {
-		if err := a.f.Sync(); err != nil {
+		if err := a.f.Force(); err != nil {
 			return err
-		}
-		if a.f.Size() == 0 {
-			if err := syncFolder(filepath.Dir(resolved(a.Path))); err != nil {
-				return err
-			}
 		}
 	}
 	a.f.Keep(contents{tail: a.codec.newline, codec: a.codec, wrote: a.now, recent: a.f.State.recent})

@@ -22,7 +22,7 @@
 // There are three ways to write:
 //
 //   - append, the default; with Options.Truncate what was there before the start is
-//     removed first, once;
+//     removed first, once, when the first record comes;
 //   - rotate, with Options.Rotate: when the file is large or old enough it is renamed
 //     and a new one is begun, see [Rotate];
 //   - replace, with Options.Replace: each push makes the file anew, of its own records

@@ -1,9 +1,11 @@
 package fileoutlet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -41,7 +43,7 @@ type Outlet struct {
 	tabbed bool // lines begin with the ID and a tab
 
 	starting sync.Mutex // held by Start and Shutdown
-	syncer   *syncer    // nil: none
+	stopSync func()     // nil: nothing syncs by itself
 
 	mu      sync.Mutex // of everything below
 	files   *appendfile.Set[contents]
@@ -56,6 +58,7 @@ var (
 	_ outlet.Starter    = (*Outlet)(nil)
 	_ outlet.Shutdowner = (*Outlet)(nil)
 	_ outlet.Validator  = (*Outlet)(nil)
+	_ outlet.Checker    = (*Outlet)(nil)
 	_ outlet.Reader     = (*Outlet)(nil)
 	_ fmt.Stringer      = (*Outlet)(nil)
 )
@@ -86,10 +89,34 @@ func (o *Outlet) Validate() error {
 	return errors.Join(err, o.opts.validate())
 }
 
-// Start makes the folder of the outlet's file and checks that the file can be
-// written and, if it will be rotated or replaced, that files can be made beside it.
-// It makes no file and changes none: a temporary one, removed at once, shows whether
-// the folder can be written.
+// Check checks that the outlet's file can be written and, if it will be rotated or
+// replaced, that files can be made beside it. It makes no file and changes none: a
+// temporary one, removed at once, shows whether a folder can be written. It needs no
+// Start.
+func (o *Outlet) Check(ctx context.Context) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return o.check(o.newSet())
+}
+
+func (o *Outlet) newSet() *appendfile.Set[contents] {
+	return appendfile.NewSet("fileoutlet", o.opts.MaxOpen, o.opts.Sync != SyncNever, load)
+}
+
+func (o *Outlet) check(files *appendfile.Set[contents]) error {
+	path := filepath.Clean(o.path)
+	err := files.Check(path, o.opts.Truncate || o.opts.Replace)
+	if err == nil && (o.opts.Replace || o.opts.Rotate != (Rotate{})) && appendfile.Regular(path) == nil {
+		err = appendfile.Probe(filepath.Dir(resolved(path)), "fileoutlet")
+	}
+	return err
+}
+
+// Start makes the folder of the outlet's file, and checks what Check does.
 func (o *Outlet) Start(ctx context.Context) error {
 	o.starting.Lock()
 	defer o.starting.Unlock()
@@ -104,22 +131,25 @@ func (o *Outlet) Start(ctx context.Context) error {
 	if o.files != nil {
 		return errors.New("fileoutlet: already started")
 	}
-	path := filepath.Clean(o.path)
-	files := appendfile.NewSet("fileoutlet", o.opts.MaxOpen, o.opts.Sync != SyncNever, load)
-	if err := files.Check(path, o.opts.Truncate || o.opts.Replace); err != nil {
+	if err := os.MkdirAll(filepath.Dir(o.path), 0o755); err != nil {
 		return err
 	}
-	if o.opts.Replace || o.opts.Rotate != (Rotate{}) {
-		if err := appendfile.Probe(filepath.Dir(resolved(path)), "fileoutlet"); err != nil {
-			return err
-		}
+	files := o.newSet()
+	if err := o.check(files); err != nil {
+		return err
 	}
 	o.files, o.parts = files, appendfile.Parts{Key: File, Default: o.path}
 	o.codecs, o.scratch = make(map[encoding.Encoding]*codec), make([]byte, 0, 1<<10)
 	if o.opts.Sync == SyncInterval {
-		o.syncer = o.startSyncer()
+		o.stopSync = appendfile.Repeat(cmp.Or(o.opts.SyncEvery, defaultSyncEvery), o.sync)
 	}
 	return nil
+}
+
+func (o *Outlet) sync() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.files.Sync()
 }
 
 // Shutdown closes all files, synced if Options.Sync says so. It does nothing if the
@@ -127,9 +157,9 @@ func (o *Outlet) Start(ctx context.Context) error {
 func (o *Outlet) Shutdown(context.Context) error {
 	o.starting.Lock()
 	defer o.starting.Unlock()
-	if o.syncer != nil {
-		o.syncer.stop()
-		o.syncer = nil
+	if o.stopSync != nil {
+		o.stopSync()
+		o.stopSync = nil
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

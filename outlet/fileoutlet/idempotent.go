@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/databay-go/databay/outlet/internal/appendfile"
 	"github.com/databay-go/databay/record"
 )
 
@@ -95,7 +96,7 @@ func (a *appending) recall() error {
 	if err == nil && a.o.opts.Sync != SyncNever {
 		// What is not written again is not synced again, and a process may have ended
 		// before it was.
-		err = errors.Join(a.f.SyncAll(), syncFolder(filepath.Dir(path)))
+		err = errors.Join(a.f.SyncAll(), appendfile.SyncFolder(filepath.Dir(path)))
 	}
 	if err != nil {
 		return err

@@ -24,7 +24,8 @@ type Options struct {
 	// CRLF ends lines with \r\n instead of \n.
 	CRLF bool
 
-	// Truncate empties each file, once after a start, when its first record comes.
+	// Truncate empties each file, once after a start, when its first record comes: a
+	// start that fails, or brings nothing, leaves it as it is.
 	Truncate bool
 
 	// Replace makes the file anew with every push, see the package's page. It

@@ -57,7 +57,7 @@ func (o *Outlet) replace(b *batch) (done int, err error) {
 	}
 	renamed = true
 	if o.opts.Sync == SyncPush {
-		if err := syncFolder(filepath.Dir(path)); err != nil {
+		if err := appendfile.SyncFolder(filepath.Dir(path)); err != nil {
 			return 0, err
 		}
 	}

@@ -33,7 +33,7 @@ func (o *Outlet) rotate(f *appendfile.File[contents]) error {
 		return err
 	}
 	if o.opts.Sync != SyncNever {
-		if err := syncFolder(filepath.Dir(path)); err != nil {
+		if err := appendfile.SyncFolder(filepath.Dir(path)); err != nil {
 			return err
 		}
 	}

@@ -95,6 +95,7 @@ func TestStartFails(t *testing.T) {
 						require.ErrorContains(t, causes[0], test.want)
 					}
 				} else {
+					require.ErrorContains(t, o.Check(t.Context()), test.want)
 					require.ErrorContains(t, o.Start(t.Context()), test.want)
 					require.ErrorContains(t, o.Push(t.Context(), records("a"), record.Update{}), "not started")
 				}
@@ -103,6 +104,24 @@ func TestStartFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Check says what Start would, and leaves nothing behind.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	o := fileoutlet.New(filepath.Join(folder, "new", "folder", "out.log"), &fileoutlet.Options{Truncate: true})
+	require.NoError(t, o.Check(t.Context()))
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+	require.NoError(t, o.Start(t.Context()))
+	push(t, o, records("a")...)
+	before := read(t, filepath.Join(folder, "new", "folder", "out.log"))
+	require.NoError(t, o.Check(t.Context()), "beside other calls")
+	assert.Equal(t, before, read(t, filepath.Join(folder, "new", "folder", "out.log")))
+	require.NoError(t, o.Shutdown(t.Context()))
+	require.ErrorContains(t, fileoutlet.New("", nil).Check(t.Context()), "path is empty")
 }
 
 func TestRelativePath(t *testing.T) {

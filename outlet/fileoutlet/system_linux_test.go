@@ -212,9 +212,11 @@ func nobody(t *testing.T, folder string) {
 		{"closed/both.log", "cannot make files in " + in("closed"), rotate},
 		{"closed/both.log", "cannot make files in " + in("closed"), &fileoutlet.Options{Replace: true}},
 	} {
-		err := fileoutlet.New(in(test.name), test.opts).Start(t.Context())
+		o := fileoutlet.New(in(test.name), test.opts)
+		err := o.Start(t.Context())
 		require.ErrorContains(t, err, test.want)
 		require.ErrorIs(t, err, os.ErrPermission)
+		require.ErrorIs(t, o.Check(t.Context()), os.ErrPermission)
 	}
 	// A file may be written although its folder may not.
 	o := started(t, in("closed/both.log"), nil)

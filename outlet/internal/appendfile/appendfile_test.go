@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -91,6 +95,48 @@ func TestTrouble(t *testing.T) {
 	set.Sync()
 	set.Forget(f.Path())
 	require.ErrorContains(t, set.Close(), "test: closing "+f.Path())
+}
+
+// A file is on the disk by name with its first content, and what Force says is heard.
+func TestForce(t *testing.T) {
+	t.Parallel()
+	set := appendfile.NewSet("test", 0, false, load)
+	f, err := set.At(filepath.Join(t.TempDir(), "file"), false)
+	require.NoError(t, err)
+	require.NoError(t, f.Write([]byte("a")))
+	require.NoError(t, f.Force())
+	f.Keep("a")
+	require.NoError(t, f.Write([]byte("b")))
+	f.Break()
+	require.ErrorIs(t, f.Force(), os.ErrClosed)
+	if runtime.GOOS != "windows" {
+		require.ErrorIs(t, appendfile.SyncFolder(filepath.Join(t.TempDir(), "nowhere")), fs.ErrNotExist)
+	}
+}
+
+func TestRepeat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		stop := appendfile.Repeat(time.Second, func() { calls++ })
+		time.Sleep(3500 * time.Millisecond)
+		stop()
+		time.Sleep(time.Hour)
+		assert.Equal(t, 3, calls)
+	})
+}
+
+// Check looks for the folder that is there, and makes none.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	set := appendfile.NewSet("test", 0, false, load)
+	require.NoError(t, set.Check(filepath.Join(folder, "a", "b", "file"), false))
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "a"), nil, 0o600))
+	require.Error(t, set.Check(filepath.Join(folder, "a", "b", "file"), false), "a file is no folder")
 }
 
 func TestEach(t *testing.T) {

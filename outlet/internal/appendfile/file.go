@@ -90,6 +90,19 @@ func (f *File[S]) Sync() error {
 	return nil
 }
 
+// Force is Sync, with the folder too if nothing was kept before: a file that is not on
+// the disk by name is lost.
+func (f *File[S]) Force() error {
+	if err := f.Sync(); err != nil || f.size > 0 {
+		return err
+	}
+	path := f.path
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	return SyncFolder(filepath.Dir(path))
+}
+
 // SyncAll is Sync that also counts what another process may have written.
 func (f *File[S]) SyncAll() error {
 	f.dirty = true
@@ -100,7 +113,10 @@ func (f *File[S]) SyncAll() error {
 func (f *File[S]) Trouble() error {
 	err := f.failed
 	f.failed = nil
-	return err
+	if err != nil {
+		return fmt.Errorf("%s: a sync has failed, after which what was accepted may not be on the disk: %w", f.path, err)
+	}
+	return nil
 }
 
 // refresh loads a file that has the given size now.

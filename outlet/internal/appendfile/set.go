@@ -38,17 +38,13 @@ func NewSet[S any](pkg string, most int, sync bool, load Load[S]) *Set[S] {
 	}
 }
 
-// Check makes the folder of the file at path and checks that the file can be
-// written and, unless it will be truncated, loaded. It makes no file and changes
-// none; whether a new one can be made is seen by a [Probe].
+// Check checks that the file at path can be written and, unless it will be truncated,
+// loaded. It makes no file and changes none; whether a new one can be made is seen by a
+// [Probe] of its folder or, as long as there is none, of the one in which that will be.
 func (s *Set[S]) Check(path string, truncate bool) error {
-	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
 	err := Regular(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Probe(folder, s.pkg)
+		return Probe(nearest(filepath.Dir(path)), s.pkg)
 	}
 	if err != nil {
 		return err
@@ -129,6 +125,17 @@ func (s *Set[S]) openFile(path string, truncate bool) (*File[S], error) {
 		return nil, errors.Join(err, handle.Close())
 	}
 	return f, nil
+}
+
+// nearest returns the folder, or the innermost one around it that exists.
+func nearest(folder string) string {
+	for {
+		around := filepath.Dir(folder)
+		if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) || around == folder {
+			return folder
+		}
+		folder = around
+	}
 }
 
 // Sync syncs the files that are open. What goes wrong is for [File.Trouble].
