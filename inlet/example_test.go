@@ -25,6 +25,23 @@ func (b *beacon) Pull(context.Context, record.Update) ([]record.Record, error) {
 
 func (b *beacon) Start(context.Context) error { fmt.Println("beacon is on"); return nil }
 
+// Check says whether the beacon would be heard, and moves nothing.
+func (b *beacon) Check(context.Context) error {
+	if b.position < 0 {
+		return errors.New("the beacon is under water")
+	}
+	return nil
+}
+
+// Capabilities are found in what is decorated, too.
+func ExampleChecker() {
+	in := inlet.Named("north", &beacon{position: -1})
+	if c, ok := inlet.As[inlet.Checker](in); ok {
+		fmt.Println(c.Check(context.Background()))
+	}
+	// Output: the beacon is under water
+}
+
 func Example() {
 	in := inlet.Named("north", new(beacon))
 	if s, ok := inlet.As[inlet.Starter](in); ok {

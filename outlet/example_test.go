@@ -24,6 +24,23 @@ func (s *shelf) Push(_ context.Context, records []record.Record, u record.Update
 // ReadOnly makes it a Reader: it changes nothing it is given.
 func (s *shelf) ReadOnly() bool { return true }
 
+// Check says whether there is room, and moves nothing.
+func (s *shelf) Check(context.Context) error {
+	if len(s.items) > 1 {
+		return errors.New("the shelf is full")
+	}
+	return nil
+}
+
+// Capabilities are found in what is decorated, too.
+func ExampleChecker() {
+	out := outlet.Named("north", &shelf{items: []any{"a", "b"}})
+	if c, ok := outlet.As[outlet.Checker](out); ok {
+		fmt.Println(c.Check(context.Background()))
+	}
+	// Output: the shelf is full
+}
+
 func Example() {
 	s := new(shelf)
 	var out outlet.Outlet = s

@@ -223,6 +223,18 @@ func ExamplePermanent() {
 	// Output: insert: no table "todos" true
 }
 
+// The mark is found through wrapping.
+func ExampleIsPermanent() {
+	refused := record.Permanent(errors.New("no such column"))
+	fmt.Println(record.IsPermanent(fmt.Errorf("insert: %w", refused)))
+	fmt.Println(record.IsPermanent(errors.New("connection lost")))
+	fmt.Println(record.IsPermanent(nil))
+	// Output:
+	// true
+	// false
+	// false
+}
+
 func ExampleRetryAfter() {
 	fmt.Println(record.RetryAfter(30*time.Second, errors.New("too many requests")))
 	// Output: too many requests (retry after 30s)

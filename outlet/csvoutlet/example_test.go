@@ -75,6 +75,19 @@ func ExampleOptions() {
 	// INIT;3
 }
 
+// Each push is on the disk before it is answered, and so before the link commits what
+// it has brought.
+func ExampleSync() {
+	folder, _ := os.MkdirTemp("", "csvoutlet")
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, "quotes.csv")
+	writeExample(csvoutlet.New(path, &csvoutlet.Options{Sync: csvoutlet.SyncPush}), record.New(map[string]any{"symbol": "ACME"}))
+	show(path)
+	// Output:
+	// symbol
+	// ACME
+}
+
 // A record may name the file that it goes to.
 func ExampleOutlet_Push_file() {
 	folder, _ := os.MkdirTemp("", "csvoutlet")

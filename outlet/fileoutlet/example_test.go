@@ -129,12 +129,31 @@ func ExampleText() {
 	// Output: [1 2] <nil>
 }
 
-// The line has the ID of its record, and IDInJSON finds it there.
+// The line has the ID of its record.
 func ExampleJSONWithID() {
 	line, err := fileoutlet.JSONWithID(nil, record.New("one").WithID("orders/7"))
 	fmt.Printf("%s %v\n", line, err)
-	fmt.Println(fileoutlet.IDInJSON(line))
+	// Output: {"id":"orders/7","payload":"one"} <nil>
+}
+
+// An idempotent outlet finds the IDs of what it has written in the lines of its file.
+func ExampleIDInJSON() {
+	for _, line := range []string{`{"id":"orders/7","payload":"one"}`, `{"payload":"no ID"}`, "not written by JSONWithID"} {
+		fmt.Printf("%q\n", fileoutlet.IDInJSON([]byte(line)))
+	}
 	// Output:
-	// {"id":"orders/7","payload":"one"} <nil>
-	// orders/7
+	// "orders/7"
+	// ""
+	// ""
+}
+
+// Each push is on the disk before it is answered, and so before the link commits what
+// it has brought.
+func ExampleSync() {
+	dir := folder()
+	defer os.RemoveAll(dir)
+	o := fileoutlet.New(filepath.Join(dir, "events.log"), &fileoutlet.Options{Sync: fileoutlet.SyncPush})
+	writeExample(o, record.New("one"))
+	show(dir)
+	// Output: events.log: "one\n"
 }

@@ -79,6 +79,26 @@ func ExampleEncoder() {
 	// Output: POST application/json [5,7]
 }
 
+// A batch that is offered again bears the same key, by which the server knows it.
+func ExampleOptions_idempotencyHeader() {
+	seen := make(map[string]bool)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key := r.Header.Get("Idempotency-Key")
+		fmt.Println(key[:16], "known:", seen[key])
+		seen[key] = true
+	}))
+	defer server.Close()
+	o := httpoutlet.New(server.URL, &httpoutlet.Options{IdempotencyHeader: "Idempotency-Key"})
+	batch := []record.Record{record.New(order{"ada", 5}).WithID("orders/7"), record.New(order{"bob", 7}).WithID("orders/8")}
+	send(o, batch...)
+	send(o, batch...)
+	send(o, record.New(order{"ada", 5}))
+	// Output:
+	// 4a9a7654b9e8e1e8 known: false
+	// 4a9a7654b9e8e1e8 known: true
+	// 1 failed: record 0: the record has no ID, which IdempotencyHeader needs; want an inlet that gives its records IDs
+}
+
 // An item of a bulk request has a status of its own.
 func ExampleMeaning() {
 	for _, code := range []int{201, 429, 400} {
