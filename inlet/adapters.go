@@ -35,7 +35,7 @@ func (s *source) String() string  { return s.name }
 func Of[T any](f func(ctx context.Context) ([]T, error)) Inlet {
 	s := &source{name: "of(" + typeName[T]() + ")"}
 	if f == nil {
-		s.invalid = errors.New("inlet.Of: the function is nil")
+		s.invalid = errors.New("inlet.Of: the function is nil, want one that returns values")
 		return s
 	}
 	s.pull = func(ctx context.Context, _ record.Update) ([]record.Record, error) {
@@ -50,7 +50,7 @@ func Of[T any](f func(ctx context.Context) ([]T, error)) Inlet {
 func Each[T any](f func(ctx context.Context) (T, error)) Inlet {
 	s := &source{name: "each(" + typeName[T]() + ")"}
 	if f == nil {
-		s.invalid = errors.New("inlet.Each: the function is nil")
+		s.invalid = errors.New("inlet.Each: the function is nil, want one that returns a value")
 		return s
 	}
 	s.pull = func(ctx context.Context, _ record.Update) ([]record.Record, error) {
@@ -143,7 +143,7 @@ func (n *named) Unwrap() Inlet  { return n.Inlet }
 func (n *named) Validate() error {
 	var err error
 	if n.name == "" {
-		err = errors.New("inlet.Named: the name is empty")
+		err = errors.New("inlet.Named: the name is empty, want one that no other inlet of its link has")
 	}
 	return errors.Join(err, validate(fmt.Sprintf("inlet.Named %q", n.name), n.Inlet))
 }
@@ -151,7 +151,7 @@ func (n *named) Validate() error {
 // validate asks what a decorator decorates for its mistakes.
 func validate(decorator string, in Inlet) error {
 	if isNil(in) {
-		return errors.New(decorator + ": the inlet is nil")
+		return errors.New(decorator + ": the inlet is nil, want an inlet")
 	}
 	if v, ok := As[Validator](in); ok {
 		return v.Validate()

@@ -176,20 +176,20 @@ func TestBadInput(t *testing.T) {
 		in   inlet.Inlet
 		want string
 	}{
-		{"of nil", inlet.Of[int](nil), "inlet.Of: the function is nil"},
-		{"each nil", inlet.Each[int](nil), "inlet.Each: the function is nil"},
+		{"of nil", inlet.Of[int](nil), "inlet.Of: the function is nil, want one that returns values"},
+		{"each nil", inlet.Each[int](nil), "inlet.Each: the function is nil, want one that returns a value"},
 		{"random int", inlet.RandomInt(1, 0), "inlet.RandomInt: high is 0, want at least low, 1"},
-		{"since without name", inlet.Since("", func(context.Context, int) ([]int, int, error) { return nil, 0, nil }), "inlet.Since: the name is empty"},
-		{"since nil", inlet.Since[int, int]("x", nil), `inlet.Since "x": the function is nil`},
-		{"since without both", inlet.Since[int, int]("", nil), "inlet.Since: the name is empty\ninlet.Since \"\": the function is nil"},
-		{"named nothing", inlet.Named("", inlet.Null()), "inlet.Named: the name is empty"},
-		{"named nil", inlet.Named("x", noInlet), `inlet.Named "x": the inlet is nil`},
-		{"named nil func", inlet.Named("x", noFunc), `inlet.Named "x": the inlet is nil`},
-		{"named nil pointer", inlet.Named("x", noPointer), `inlet.Named "x": the inlet is nil`},
-		{"named nothing nil", inlet.Named("", nil), "inlet.Named: the name is empty\ninlet.Named \"\": the inlet is nil"},
-		{"metadata of nil", inlet.WithMetadata(nil), "inlet.WithMetadata: the inlet is nil"},
+		{"since without name", inlet.Since("", func(context.Context, int) ([]int, int, error) { return nil, 0, nil }), "inlet.Since: the name is empty, want one that no other inlet of its link has"},
+		{"since nil", inlet.Since[int, int]("x", nil), `inlet.Since "x": the function is nil, want one that returns what comes after a cursor`},
+		{"since without both", inlet.Since[int, int]("", nil), "inlet.Since: the name is empty, want one that no other inlet of its link has\ninlet.Since \"\": the function is nil, want one that returns what comes after a cursor"},
+		{"named nothing", inlet.Named("", inlet.Null()), "inlet.Named: the name is empty, want one that no other inlet of its link has"},
+		{"named nil", inlet.Named("x", noInlet), `inlet.Named "x": the inlet is nil, want an inlet`},
+		{"named nil func", inlet.Named("x", noFunc), `inlet.Named "x": the inlet is nil, want an inlet`},
+		{"named nil pointer", inlet.Named("x", noPointer), `inlet.Named "x": the inlet is nil, want an inlet`},
+		{"named nothing nil", inlet.Named("", nil), "inlet.Named: the name is empty, want one that no other inlet of its link has\ninlet.Named \"\": the inlet is nil, want an inlet"},
+		{"metadata of nil", inlet.WithMetadata(nil), "inlet.WithMetadata: the inlet is nil, want an inlet"},
 		{"a mistake inside", inlet.WithMetadata(inlet.Named("", inlet.RandomInt(1, 0))),
-			"inlet.Named: the name is empty\ninlet.RandomInt: high is 0, want at least low, 1"},
+			"inlet.Named: the name is empty, want one that no other inlet of its link has\ninlet.RandomInt: high is 0, want at least low, 1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			assert.EqualError(t, test.in.(inlet.Validator).Validate(), test.want)
@@ -266,6 +266,7 @@ func (m *machine) String() string                       { return "machine" }
 func (m *machine) Position() []byte                     { m.call("Position"); return nil }
 func (m *machine) Seek(context.Context, []byte) error   { m.call("Seek"); return nil }
 func (m *machine) Commit(context.Context, []byte) error { m.call("Commit"); return nil }
+func (m *machine) Check(context.Context) error          { m.call("Check"); return nil }
 
 type startOnly struct{ plain }
 
@@ -307,7 +308,10 @@ func TestDecoratorsAreLookedThrough(t *testing.T) {
 			c, ok := inlet.As[inlet.Committer](in)
 			require.True(t, ok)
 			require.NoError(t, c.Commit(t.Context(), nil))
-			assert.Equal(t, []string{"Start", "Shutdown", "Validate", "Position", "Seek", "Commit"}, m.calls)
+			r, ok := inlet.As[inlet.Checker](in)
+			require.True(t, ok)
+			require.NoError(t, r.Check(t.Context()))
+			assert.Equal(t, []string{"Start", "Shutdown", "Validate", "Position", "Seek", "Commit", "Check"}, m.calls)
 			self, ok := inlet.As[*machine](in)
 			assert.True(t, ok)
 			assert.Same(t, m, self)
@@ -320,6 +324,7 @@ func TestDecoratorsAreLookedThrough(t *testing.T) {
 				assert.False(t, found[inlet.Positioner](in))
 				assert.False(t, found[inlet.Seeker](in))
 				assert.False(t, found[inlet.Committer](in))
+				assert.False(t, found[inlet.Checker](in))
 			}
 		})
 	}

@@ -40,10 +40,10 @@ func (s *since[C, T]) String() string { return s.name }
 func (s *since[C, T]) Validate() error {
 	var errs []error
 	if s.name == "" {
-		errs = append(errs, errors.New("inlet.Since: the name is empty"))
+		errs = append(errs, errors.New("inlet.Since: the name is empty, want one that no other inlet of its link has"))
 	}
 	if s.pull == nil {
-		errs = append(errs, fmt.Errorf("inlet.Since %q: the function is nil", s.name))
+		errs = append(errs, fmt.Errorf("inlet.Since %q: the function is nil, want one that returns what comes after a cursor", s.name))
 	}
 	return errors.Join(errs...)
 }

@@ -34,7 +34,7 @@ func (s *sink) String() string  { return s.name }
 func Of[T any](f func(ctx context.Context, values []T) error) Outlet {
 	s := &sink{name: "of(" + typeName[T]() + ")"}
 	if f == nil {
-		s.invalid = errors.New("outlet.Of: the function is nil")
+		s.invalid = errors.New("outlet.Of: the function is nil, want one that takes values")
 		return s
 	}
 	s.push = func(ctx context.Context, records []record.Record, _ record.Update) error {
@@ -90,7 +90,7 @@ func answer(records []record.Record, failures record.Failures, n int, err error)
 func Each[T any](f func(ctx context.Context, value T) error) Outlet {
 	s := &sink{name: "each(" + typeName[T]() + ")"}
 	if f == nil {
-		s.invalid = errors.New("outlet.Each: the function is nil")
+		s.invalid = errors.New("outlet.Each: the function is nil, want one that takes a value")
 		return s
 	}
 	s.push = func(ctx context.Context, records []record.Record, _ record.Update) error {
@@ -133,7 +133,7 @@ func (n *named) Store() any {
 func (n *named) Validate() error {
 	var err error
 	if n.name == "" {
-		err = errors.New("outlet.Named: the name is empty")
+		err = errors.New("outlet.Named: the name is empty, want one that no other outlet of its link has")
 	}
 	return errors.Join(err, validate(fmt.Sprintf("outlet.Named %q", n.name), n.Outlet))
 }
@@ -162,7 +162,7 @@ func readOnly(out Outlet) bool {
 // validate asks what a decorator decorates for its mistakes.
 func validate(decorator string, out Outlet) error {
 	if isNil(out) {
-		return errors.New(decorator + ": the outlet is nil")
+		return errors.New(decorator + ": the outlet is nil, want an outlet")
 	}
 	if v, ok := As[Validator](out); ok {
 		return v.Validate()

@@ -189,15 +189,15 @@ func TestBadInput(t *testing.T) {
 		out  outlet.Outlet
 		want string
 	}{
-		{"of nil", outlet.Of[int](nil), "outlet.Of: the function is nil"},
-		{"each nil", outlet.Each[int](nil), "outlet.Each: the function is nil"},
-		{"named nothing", outlet.Named("", outlet.Discard()), "outlet.Named: the name is empty"},
-		{"named nil", outlet.Named("x", noOutlet), `outlet.Named "x": the outlet is nil`},
-		{"named nil func", outlet.Named("x", noFunc), `outlet.Named "x": the outlet is nil`},
-		{"named nil pointer", outlet.Named("x", noPointer), `outlet.Named "x": the outlet is nil`},
-		{"named nothing nil", outlet.Named("", nil), "outlet.Named: the name is empty\noutlet.Named \"\": the outlet is nil"},
-		{"nil read-only", outlet.ReadOnly(nil), "outlet.ReadOnly: the outlet is nil"},
-		{"a mistake inside", outlet.ReadOnly(outlet.Named("", outlet.Of[int](nil))), "outlet.Named: the name is empty\noutlet.Of: the function is nil"},
+		{"of nil", outlet.Of[int](nil), "outlet.Of: the function is nil, want one that takes values"},
+		{"each nil", outlet.Each[int](nil), "outlet.Each: the function is nil, want one that takes a value"},
+		{"named nothing", outlet.Named("", outlet.Discard()), "outlet.Named: the name is empty, want one that no other outlet of its link has"},
+		{"named nil", outlet.Named("x", noOutlet), `outlet.Named "x": the outlet is nil, want an outlet`},
+		{"named nil func", outlet.Named("x", noFunc), `outlet.Named "x": the outlet is nil, want an outlet`},
+		{"named nil pointer", outlet.Named("x", noPointer), `outlet.Named "x": the outlet is nil, want an outlet`},
+		{"named nothing nil", outlet.Named("", nil), "outlet.Named: the name is empty, want one that no other outlet of its link has\noutlet.Named \"\": the outlet is nil, want an outlet"},
+		{"nil read-only", outlet.ReadOnly(nil), "outlet.ReadOnly: the outlet is nil, want an outlet"},
+		{"a mistake inside", outlet.ReadOnly(outlet.Named("", outlet.Of[int](nil))), "outlet.Named: the name is empty, want one that no other outlet of its link has\noutlet.Of: the function is nil, want one that takes values"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			assert.EqualError(t, test.out.(outlet.Validator).Validate(), test.want)
@@ -265,6 +265,7 @@ func (m *machine) Push(context.Context, []record.Record, record.Update) error {
 func (m *machine) Start(context.Context) error    { m.call("Start"); return nil }
 func (m *machine) Shutdown(context.Context) error { m.call("Shutdown"); return nil }
 func (m *machine) Validate() error                { m.call("Validate"); return nil }
+func (m *machine) Check(context.Context) error    { m.call("Check"); return nil }
 func (m *machine) String() string                 { return "machine" }
 func (m *machine) ReadOnly() bool                 { return m.readOnly }
 func (m *machine) Store() any                     { return m.store }
@@ -299,12 +300,16 @@ func TestDecoratorsAreLookedThrough(t *testing.T) {
 			v, ok := outlet.As[outlet.Validator](out)
 			require.True(t, ok)
 			require.NoError(t, v.Validate())
-			assert.Equal(t, []string{"Start", "Shutdown", "Validate"}, m.calls)
+			c, ok := outlet.As[outlet.Checker](out)
+			require.True(t, ok)
+			require.NoError(t, c.Check(t.Context()))
+			assert.Equal(t, []string{"Start", "Shutdown", "Validate", "Check"}, m.calls)
 			self, ok := outlet.As[*machine](out)
 			assert.True(t, ok)
 			assert.Same(t, m, self)
 			assert.False(t, found[outlet.Starter](decorate(outlet.Func(nil))))
 			assert.False(t, found[outlet.Shutdowner](decorate(outlet.Func(nil))))
+			assert.False(t, found[outlet.Checker](decorate(outlet.Func(nil))))
 		})
 	}
 	assert.False(t, found[fmt.Stringer](nil))

@@ -160,7 +160,7 @@ func noFunction(name string, isNil bool) error {
 	if !isNil {
 		return nil
 	}
-	return fmt.Errorf("%s: the function is nil", name)
+	return fmt.Errorf("%s: the function is nil, want one", name)
 }
 
 func (e expander) Validate() error { return e.invalid }

@@ -144,13 +144,13 @@ func TestEndedContextFailsAll(t *testing.T) {
 
 func TestNilFunctions(t *testing.T) {
 	for want, node := range map[string]any{
-		"each: the function is nil":              record.Each(nil),
-		"map(int): the function is nil":          record.Map[int, string](nil),
-		"filter(string): the function is nil":    record.Filter[string](nil),
-		"flatmap([]int): the function is nil":    record.FlatMap[[]int, int](nil),
-		"by(float64): the function is nil":       record.By[float64, int](nil),
-		"record.Chunk: n is 0, want at least 1":  record.Chunk(0),
-		"record.Chunk: n is -3, want at least 1": record.Chunk(-3),
+		"each: the function is nil, want one":           record.Each(nil),
+		"map(int): the function is nil, want one":       record.Map[int, string](nil),
+		"filter(string): the function is nil, want one": record.Filter[string](nil),
+		"flatmap([]int): the function is nil, want one": record.FlatMap[[]int, int](nil),
+		"by(float64): the function is nil, want one":    record.By[float64, int](nil),
+		"record.Chunk: n is 0, want at least 1":         record.Chunk(0),
+		"record.Chunk: n is -3, want at least 1":        record.Chunk(-3),
 	} {
 		assert.EqualError(t, node.(validator).Validate(), want)
 		switch node := node.(type) {
