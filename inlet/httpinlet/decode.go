@@ -3,6 +3,7 @@ package httpinlet
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/databay-go/databay/record"
@@ -43,8 +44,13 @@ func JSON[T any](body []byte) ([]record.Record, error) {
 
 // JSONField returns a [Decoder] of what is at a field of a JSON object, as [JSON]
 // decodes it. The path is that of [Field]. There is no record if the field is missing
-// or null.
+// or null. Without a path it fails.
 func JSONField[T any](path string) Decoder {
+	if path == "" {
+		return func([]byte) ([]record.Record, error) {
+			return nil, errors.New("httpinlet.JSONField: path is empty, want that of a field, or JSON for the whole body")
+		}
+	}
 	return func(body []byte) ([]record.Record, error) {
 		value, err := at(body, path)
 		if err != nil || value == nil {
@@ -83,8 +89,19 @@ func Text(body []byte) ([]record.Record, error) {
 }
 
 // WithID returns a [Decoder] that gives the records of decode, which carry Ts, the IDs
-// that id returns. A record whose ID is "" has none; one without a T is an error.
+// that id returns. A record whose ID is "" has none; one without a T is an error. Without
+// a decode or an id it fails.
 func WithID[T any](decode Decoder, id func(T) string) Decoder {
+	var errs []error
+	if decode == nil {
+		errs = append(errs, errors.New("httpinlet.WithID: decode is nil, want a Decoder, JSON for instance"))
+	}
+	if id == nil {
+		errs = append(errs, errors.New("httpinlet.WithID: id is nil, want what returns the ID of a value"))
+	}
+	if errs != nil {
+		return func([]byte) ([]record.Record, error) { return nil, errors.Join(errs...) }
+	}
 	return func(body []byte) ([]record.Record, error) {
 		records, err := decode(body)
 		for i, r := range records {

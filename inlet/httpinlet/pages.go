@@ -34,8 +34,11 @@ func LinkHeader(p Page) (string, error) {
 
 // PageNumber returns a [Finder] of URLs in whose query the parameter counts, from
 // what it is in the first URL, or from 1. The last page is the first one without
-// records.
+// records. Without a parameter it fails.
 func PageNumber(param string) Finder {
+	if param == "" {
+		return failing(errors.New("httpinlet.PageNumber: param is empty, want the name of the parameter that counts"))
+	}
 	return func(p Page) (string, error) {
 		if p.Records == 0 {
 			return "", nil
@@ -52,8 +55,19 @@ func PageNumber(param string) Finder {
 }
 
 // Cursor returns a [Finder] of URLs in whose query the parameter is the cursor that
-// find finds. The last page is the one without a cursor.
+// find finds. The last page is the one without a cursor. Without a parameter or a find it
+// fails.
 func Cursor(param string, find Finder) Finder {
+	var errs []error
+	if param == "" {
+		errs = append(errs, errors.New("httpinlet.Cursor: param is empty, want the name of the parameter that the cursor is"))
+	}
+	if find == nil {
+		errs = append(errs, errors.New("httpinlet.Cursor: find is nil, want what finds the cursor, Field for instance"))
+	}
+	if errs != nil {
+		return failing(errors.Join(errs...))
+	}
 	return func(p Page) (string, error) {
 		cursor, err := find(p)
 		if err != nil || cursor == "" {
@@ -65,8 +79,11 @@ func Cursor(param string, find Finder) Finder {
 
 // Field returns a [Finder] of a string or a number in a JSON body. The path has the
 // names of the fields on the way to it, with dots between them: "meta.next". A field
-// that is missing or null is "".
+// that is missing or null is "". Without a path it fails.
 func Field(path string) Finder {
+	if path == "" {
+		return failing(errors.New("httpinlet.Field: path is empty, want that of a field"))
+	}
 	return func(p Page) (string, error) {
 		value, err := at(p.Body, path)
 		if err != nil || value == nil {
@@ -82,6 +99,11 @@ func Field(path string) Finder {
 		}
 		return "", fmt.Errorf("the field %q is neither a string nor a number", path)
 	}
+}
+
+// failing returns the Finder of a constructor that was given mistakes.
+func failing(err error) Finder {
+	return func(Page) (string, error) { return "", err }
 }
 
 // at returns the JSON at a path in a body, or nil if it is missing or null.

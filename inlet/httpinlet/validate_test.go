@@ -142,6 +142,28 @@ func TestValidateResumable(t *testing.T) {
 	}
 }
 
+// A function cannot be asked before it is called: its constructor's mistakes are the
+// failure of every pull.
+func TestFunctionsOfMistakes(t *testing.T) {
+	t.Parallel()
+	url := serve(t, answer(http.StatusOK, `{"items":[1]}`))
+	for name, test := range map[string]struct {
+		opts httpinlet.Options
+		want []string
+	}{
+		"PageNumber": {httpinlet.Options{Next: httpinlet.PageNumber("")}, []string{"httpinlet.PageNumber: param is empty, want"}},
+		"Cursor":     {httpinlet.Options{Next: httpinlet.Cursor("", nil)}, []string{"httpinlet.Cursor: param is empty, want", "httpinlet.Cursor: find is nil, want"}},
+		"Field":      {httpinlet.Options{Next: httpinlet.Field("")}, []string{"httpinlet.Field: path is empty, want"}},
+		"JSONField":  {httpinlet.Options{Decode: httpinlet.JSONField[int]("")}, []string{"httpinlet.JSONField: path is empty, want"}},
+		"WithID":     {httpinlet.Options{Decode: httpinlet.WithID[int](nil, nil)}, []string{"httpinlet.WithID: decode is nil, want", "httpinlet.WithID: id is nil, want"}},
+	} {
+		_, err := pull(t.Context(), started(t, url, &test.opts))
+		for _, want := range test.want {
+			require.ErrorContains(t, err, want, name)
+		}
+	}
+}
+
 func TestString(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
