@@ -223,6 +223,36 @@ func TestFullDiskForOne(t *testing.T) {
 	}
 }
 
+// A file on a read-only mount is an error that names it, and nothing of it is lost.
+func TestReadOnlyMount(t *testing.T) {
+	t.Parallel()
+	folder := small(t, 1<<20)
+	file := filepath.Join(folder, "state.db")
+	s, err := boltstate.Open(file, nil)
+	require.NoError(t, err)
+	_, err = s.Put(t.Context(), "link/a", []byte("1"), 0)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+
+	remount(t, folder, "ro")
+	for _, file := range []string{file, filepath.Join(folder, "new.db")} {
+		_, err = boltstate.Open(file, nil)
+		require.ErrorIs(t, err, syscall.EROFS)
+		require.ErrorContains(t, err, file)
+	}
+	remount(t, folder, "rw")
+	value, rev, err := open(t, file).Get(t.Context(), "link/a")
+	require.NoError(t, err)
+	assert.Equal(t, "1", string(value))
+	assert.EqualValues(t, 1, rev)
+}
+
+func remount(t *testing.T, folder, mode string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "mount", "-o", "remount,"+mode, folder).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
 // A file damaged anywhere is an error or goes on, and never a panic, and is not held
 // by what could not open it.
 func TestDamagedFile(t *testing.T) {
