@@ -1,13 +1,9 @@
 package csvoutlet
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"sync"
 
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/outlet/internal/appendfile"
@@ -29,16 +25,10 @@ const maxBuffer = 256 << 10
 
 // Outlet appends records to CSV files. It is safe for concurrent use.
 type Outlet struct {
-	path string
-	opts Options
-
-	starting sync.Mutex // held by Start and Shutdown
-	stopSync func()     // nil: nothing syncs by itself
-
-	mu      sync.Mutex // of everything below
-	encoder encoder
-	files   *appendfile.Set[contents] // nil: not started
-	parts   appendfile.Parts
+	path    string
+	opts    Options
+	files   appendfile.Files[contents]
+	encoder encoder // of the Push that writes, as rows
 	rows    []byte
 }
 
@@ -55,7 +45,13 @@ var (
 // New returns an outlet that appends to the file at path those records that name no
 // [File]. The options may be nil. Mistakes are what Validate reports.
 func New(path string, opts *Options) *Outlet {
-	return &Outlet{path: path, opts: opts.resolve()}
+	o := &Outlet{path: path, opts: opts.resolve()}
+	o.encoder = newEncoder(o.opts)
+	o.files = appendfile.Files[contents]{
+		Package: "csvoutlet", Path: path, Key: File, Load: o.encoder.load, MaxOpen: o.opts.MaxOpen,
+		Anew: o.opts.Truncate, Synced: o.opts.Sync != SyncNever, Every: o.opts.SyncEvery,
+	}
+	return o
 }
 
 // String returns "csvoutlet(path)".
@@ -81,95 +77,27 @@ func (o *Outlet) Check(ctx context.Context) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	e := newEncoder(o.opts)
-	return o.check(o.newSet(&e))
-}
-
-func (o *Outlet) newSet(e *encoder) *appendfile.Set[contents] {
-	return appendfile.NewSet("csvoutlet", o.opts.MaxOpen, o.opts.Sync != SyncNever, e.load)
-}
-
-func (o *Outlet) check(files *appendfile.Set[contents]) error {
-	return files.Check(filepath.Clean(o.path), o.opts.Truncate)
+	return o.files.Check(ctx)
 }
 
 // Start makes the folder of the outlet's file, and checks what Check does.
 func (o *Outlet) Start(ctx context.Context) error {
-	o.starting.Lock()
-	defer o.starting.Unlock()
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if o.files != nil {
-		return errors.New("csvoutlet: already started")
-	}
-	if err := os.MkdirAll(filepath.Dir(o.path), 0o755); err != nil {
-		return err
-	}
-	o.encoder = newEncoder(o.opts)
-	files := o.newSet(&o.encoder)
-	if err := o.check(files); err != nil {
-		return err
-	}
-	o.files, o.parts = files, appendfile.Parts{Key: File, Default: o.path}
-	if o.opts.Sync == SyncInterval {
-		o.stopSync = appendfile.Repeat(cmp.Or(o.opts.SyncEvery, defaultSyncEvery), o.sync)
-	}
-	return nil
-}
-
-func (o *Outlet) sync() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.files.Sync()
+	return o.files.Start(ctx)
 }
 
 // Shutdown closes all files, synced if Options.Sync says so. It does nothing if the
 // outlet is not started.
-func (o *Outlet) Shutdown(context.Context) error {
-	o.starting.Lock()
-	defer o.starting.Unlock()
-	if o.stopSync != nil {
-		o.stopSync()
-		o.stopSync = nil
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.files == nil {
-		return nil
-	}
-	err := o.files.Close()
-	o.files, o.parts, o.rows = nil, appendfile.Parts{}, nil
-	return err
-}
+func (o *Outlet) Shutdown(context.Context) error { return o.files.Shutdown() }
 
 // Push appends the records to their files, in their order. When ctx ends, those for
 // files whose turn has not come are not accepted.
 func (o *Outlet) Push(ctx context.Context, records []record.Record, _ record.Update) error {
-	if len(records) == 0 {
-		return nil
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.files == nil {
-		return errors.New("csvoutlet: not started")
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	var failures record.Failures
-	appendfile.Each(ctx, o.parts.Of(records, &failures), &failures, func(p appendfile.Part) (int, error) {
-		return 0, o.write(p, records, &failures)
+	return o.files.Push(ctx, records, func(p appendfile.Part, failures *record.Failures) (int, error) {
+		return 0, o.write(p, records, failures)
 	})
-	return failures.Err()
 }
 
 // write appends the records of p to its file. Its error is one of all of them; then
@@ -183,7 +111,7 @@ func (o *Outlet) write(p appendfile.Part, records []record.Record, failures *rec
 		}
 		truncate = truncate || says
 	}
-	f, err := o.files.At(p.Path, truncate)
+	f, err := o.files.Open.At(p.Path, truncate)
 	if err != nil {
 		return err
 	}

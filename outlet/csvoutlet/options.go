@@ -102,6 +102,9 @@ func (o *Options) resolve() Options {
 	c.Columns = slices.Clone(c.Columns)
 	c.Comma = cmp.Or(c.Comma, ',')
 	c.MaxOpen = cmp.Or(c.MaxOpen, defaultMaxOpen)
+	if c.Sync == SyncInterval {
+		c.SyncEvery = cmp.Or(c.SyncEvery, defaultSyncEvery)
+	}
 	return c
 }
 

@@ -46,7 +46,7 @@ type appending struct {
 // it is done with and, if that is not all, what failed; then of the others nothing is
 // left in the file.
 func (o *Outlet) append(b *batch) (done int, err error) {
-	f, err := o.files.At(b.Path, b.truncate)
+	f, err := o.files.Open.At(b.Path, b.truncate)
 	if err != nil {
 		return 0, err
 	}
@@ -187,7 +187,7 @@ func (a *appending) next() error {
 	if err := a.o.rotate(a.f); err != nil {
 		return fmt.Errorf("cannot rotate %s: %w", a.Path, err)
 	}
-	f, err := a.o.files.At(a.Path, a.truncate)
+	f, err := a.o.files.Open.At(a.Path, a.truncate)
 	if err == nil {
 		a.f = f
 		a.f.State.recent = known

@@ -1,13 +1,9 @@
 package fileoutlet
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"sync"
 
 	"golang.org/x/text/encoding"
 
@@ -37,17 +33,12 @@ const maxBuffer = 256 << 10
 
 // Outlet appends records to text files. It is safe for concurrent use.
 type Outlet struct {
-	path string
-	opts Options
-
+	path   string
+	opts   Options
 	tabbed bool // lines begin with the ID and a tab
+	files  appendfile.Files[contents]
 
-	starting sync.Mutex // held by Start and Shutdown
-	stopSync func()     // nil: nothing syncs by itself
-
-	mu      sync.Mutex // of everything below
-	files   *appendfile.Set[contents]
-	parts   appendfile.Parts
+	// These are of the Push that writes.
 	codecs  map[encoding.Encoding]*codec
 	lines   []byte
 	scratch []byte
@@ -66,7 +57,12 @@ var (
 // New returns an outlet that appends to the file at path those records that name no
 // [File]. The options may be nil. Mistakes are what Validate reports.
 func New(path string, opts *Options) *Outlet {
-	o := &Outlet{path: path, opts: opts.resolve()}
+	o := &Outlet{path: path, opts: opts.resolve(), codecs: make(map[encoding.Encoding]*codec), scratch: make([]byte, 0, 1<<10)}
+	o.files = appendfile.Files[contents]{
+		Package: "fileoutlet", Path: path, Key: File, Load: load, MaxOpen: o.opts.MaxOpen,
+		Anew: o.opts.Truncate || o.opts.Replace, Beside: o.opts.Replace || o.opts.Rotate != (Rotate{}),
+		Synced: o.opts.Sync != SyncNever, Every: o.opts.SyncEvery,
+	}
 	if o.opts.Idempotent && o.opts.IDOf == nil {
 		o.tabbed, o.opts.IDOf = true, idBeforeTab
 	}
@@ -97,107 +93,35 @@ func (o *Outlet) Check(ctx context.Context) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return o.check(o.newSet())
-}
-
-func (o *Outlet) newSet() *appendfile.Set[contents] {
-	return appendfile.NewSet("fileoutlet", o.opts.MaxOpen, o.opts.Sync != SyncNever, load)
-}
-
-func (o *Outlet) check(files *appendfile.Set[contents]) error {
-	path := filepath.Clean(o.path)
-	err := files.Check(path, o.opts.Truncate || o.opts.Replace)
-	if err == nil && (o.opts.Replace || o.opts.Rotate != (Rotate{})) && appendfile.Regular(path) == nil {
-		err = appendfile.Probe(filepath.Dir(resolved(path)), "fileoutlet")
-	}
-	return err
+	return o.files.Check(ctx)
 }
 
 // Start makes the folder of the outlet's file, and checks what Check does.
 func (o *Outlet) Start(ctx context.Context) error {
-	o.starting.Lock()
-	defer o.starting.Unlock()
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if o.files != nil {
-		return errors.New("fileoutlet: already started")
-	}
-	if err := os.MkdirAll(filepath.Dir(o.path), 0o755); err != nil {
-		return err
-	}
-	files := o.newSet()
-	if err := o.check(files); err != nil {
-		return err
-	}
-	o.files, o.parts = files, appendfile.Parts{Key: File, Default: o.path}
-	o.codecs, o.scratch = make(map[encoding.Encoding]*codec), make([]byte, 0, 1<<10)
-	if o.opts.Sync == SyncInterval {
-		o.stopSync = appendfile.Repeat(cmp.Or(o.opts.SyncEvery, defaultSyncEvery), o.sync)
-	}
-	return nil
-}
-
-func (o *Outlet) sync() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.files.Sync()
+	return o.files.Start(ctx)
 }
 
 // Shutdown closes all files, synced if Options.Sync says so. It does nothing if the
 // outlet is not started.
-func (o *Outlet) Shutdown(context.Context) error {
-	o.starting.Lock()
-	defer o.starting.Unlock()
-	if o.stopSync != nil {
-		o.stopSync()
-		o.stopSync = nil
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.files == nil {
-		return nil
-	}
-	err := o.files.Close()
-	o.files, o.parts, o.codecs, o.lines, o.scratch = nil, appendfile.Parts{}, nil, nil, nil
-	return err
-}
+func (o *Outlet) Shutdown(context.Context) error { return o.files.Shutdown() }
 
 // Push writes the records to their files, in their order. When ctx ends, those for
 // files whose turn has not come are not accepted.
 func (o *Outlet) Push(ctx context.Context, records []record.Record, _ record.Update) error {
-	if len(records) == 0 {
-		return nil
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.files == nil {
-		return errors.New("fileoutlet: not started")
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	var failures record.Failures
 	write := o.append
 	if o.opts.Replace {
 		write = o.replace
 	}
-	appendfile.Each(ctx, o.parts.Of(records, &failures), &failures, func(p appendfile.Part) (int, error) {
-		c, truncate, err := o.manner(p, records, &failures)
+	return o.files.Push(ctx, records, func(p appendfile.Part, failures *record.Failures) (int, error) {
+		c, truncate, err := o.manner(p, records, failures)
 		if c == nil {
 			return 0, err // nothing is left
 		}
-		return write(&batch{p, records, &failures, c, truncate})
+		return write(&batch{p, records, failures, c, truncate})
 	})
-	return failures.Err()
 }
 
 // batch is the records that go to one file, and how.

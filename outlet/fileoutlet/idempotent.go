@@ -82,7 +82,7 @@ func (a *appending) recall() error {
 	if a.f.State.recent != nil {
 		return nil
 	}
-	path := resolved(a.Path)
+	path := appendfile.Resolved(a.Path)
 	finished, err := finishedBytes(path)
 	if err != nil {
 		return err

@@ -121,6 +121,9 @@ func (o *Options) resolve() Options {
 	}
 	c := *o
 	c.MaxOpen = cmp.Or(c.MaxOpen, defaultMaxOpen)
+	if c.Sync == SyncInterval {
+		c.SyncEvery = cmp.Or(c.SyncEvery, defaultSyncEvery)
+	}
 	if c.Encode == nil {
 		c.Encode = Text
 	}

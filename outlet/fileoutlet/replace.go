@@ -13,7 +13,7 @@ import (
 // replace makes the file of a batch anew. It is done with all of the records, or
 // none.
 func (o *Outlet) replace(b *batch) (done int, err error) {
-	path := resolved(b.Path)
+	path := appendfile.Resolved(b.Path)
 	if err := appendfile.Prepare(path); err != nil {
 		return 0, err
 	}

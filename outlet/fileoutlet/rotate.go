@@ -16,7 +16,7 @@ import (
 // rotate renames a file, which is closed by that, and removes the oldest ones of
 // those renamed before.
 func (o *Outlet) rotate(f *appendfile.File[contents]) error {
-	path := resolved(f.Path())
+	path := appendfile.Resolved(f.Path())
 	numbers, err := rotated(path)
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (o *Outlet) rotate(f *appendfile.File[contents]) error {
 	if next > maxNumber {
 		return fmt.Errorf("no number is left after that of %s", numbered(path, maxNumber))
 	}
-	o.files.Forget(f.Path())
+	o.files.Open.Forget(f.Path())
 	if err := os.Rename(path, numbered(path, next)); err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (o *Outlet) rotate(f *appendfile.File[contents]) error {
 		numbers = append(numbers, next)
 		for _, n := range numbers[:max(len(numbers)-keep, 0)] {
 			if err := os.Remove(numbered(path, n)); err != nil && !errors.Is(err, os.ErrNotExist) {
-				o.files.Late(fmt.Errorf("fileoutlet: removing a file that was rotated: %w", err))
+				o.files.Open.Late(fmt.Errorf("fileoutlet: removing a file that was rotated: %w", err))
 			}
 		}
 	}
@@ -73,13 +73,4 @@ func rotated(path string) ([]int, error) {
 	}
 	slices.Sort(numbers)
 	return numbers, nil
-}
-
-// resolved returns path without symbolic links or, of a file that does not exist,
-// as it is.
-func resolved(path string) string {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		return target
-	}
-	return path
 }

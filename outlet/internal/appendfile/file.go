@@ -96,11 +96,7 @@ func (f *File[S]) Force() error {
 	if err := f.Sync(); err != nil || f.size > 0 {
 		return err
 	}
-	path := f.path
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
-	return SyncFolder(filepath.Dir(path))
+	return SyncFolder(filepath.Dir(Resolved(f.path)))
 }
 
 // SyncAll is Sync that also counts what another process may have written.
@@ -153,6 +149,15 @@ func (f *File[S]) close(sync bool) error {
 		err = errors.Join(err, f.Sync())
 	}
 	return errors.Join(err, f.handle.Close())
+}
+
+// Resolved returns path without symbolic links or, of a file that does not exist, as it
+// is.
+func Resolved(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	return path
 }
 
 // Regular returns an error if path is not a file, or does not exist.

@@ -13,7 +13,8 @@ import (
 // Load learns what is in a file that is not empty.
 type Load[S any] func(from io.ReaderAt, path string, size int64) (S, error)
 
-// Set is files that are kept open, by path.
+// Set is files that are kept open, by path. It is not safe for concurrent use, nor are its
+// files.
 type Set[S any] struct {
 	pkg       string
 	most      int
