@@ -158,6 +158,7 @@ func (l *Link) deliver() {
 func (l *Link) publish(ctx context.Context, host Host, t *Transfer) {
 	defer l.mu.Lock()
 	r := t.report()
+	t.lent = t.lent || l.onReport != nil
 	defer func() {
 		if host != nil && !l.isStopped() {
 			host.Reported(ctx, l, r)

@@ -518,7 +518,7 @@ func (l *Link) send(t *Transfer) {
 
 // fillReport gives t what has happened since the last report. l.mu is held.
 func (l *Link) fillReport(t *Transfer) {
-	l.changes(&t.account)
+	l.changes(t)
 	t.took = time.Since(t.began)
 	err := t.account.balance()
 	if err == nil {
@@ -544,26 +544,32 @@ func (l *Link) fillReport(t *Transfer) {
 	}
 }
 
-// changes sets a to how the account has changed since it was called last. l.mu is
-// held.
-func (l *Link) changes(a *Account) {
+// changes sets the account of t to how that of the link has changed since it was called
+// last. l.mu is held.
+func (l *Link) changes(t *Transfer) {
 	lanes := l.allLanes()
 	if l.left != nil {
 		lanes = append(slices.Clip(lanes), l.left.gone...)
 		l.left.gone = nil
 	}
-	deltas := a.Lanes[:0]
-	if cap(deltas) < len(lanes) {
-		deltas = make([]LaneAccount, 0, lot*len(lanes))
-	}
-	deltas = deltas[:len(lanes)]
+	a := &t.account
 	in := int64(len(l.transit))
 	l.account.Failed += in
 	a.since(&l.reported, &l.account)
 	l.account.Failed -= in
-	a.Lanes = deltas
+	if len(a.Lanes) != len(lanes) {
+		a.Lanes, t.lent = make([]LaneAccount, len(lanes)), false
+	}
 	for i, ln := range lanes {
-		deltas[i].since(&ln.reported, &ln.account)
+		var d LaneAccount
+		d.since(&ln.reported, &ln.account)
+		if a.Lanes[i] == d {
+			continue
+		}
+		if t.lent {
+			a.Lanes, t.lent = slices.Clone(a.Lanes), false
+		}
+		a.Lanes[i] = d
 	}
 }
 
@@ -580,6 +586,3 @@ func (l *Link) missing() error {
 	}
 	return nil
 }
-
-// lot is how many reports' lanes are allocated at once for who keeps them.
-const lot = 8

@@ -46,7 +46,8 @@ type Report struct {
 	Err error
 
 	// Account holds the changes since the last Report. Of Held and Pending,
-	// which go up and down, they may be negative.
+	// which go up and down, they may be negative. Reports of which they are the same may
+	// share Lanes, which are not to be changed.
 	Account
 }
 

@@ -49,6 +49,35 @@ func TestReport(t *testing.T) {
 	})
 }
 
+// Reports that somebody keeps do not change when the link goes on, whether the next
+// transfers do the same, something else, or are not made.
+func TestReportsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counts := []int{1, 1, 1, 2, 0, 1, 3, 3}
+		in := &feed{name: "in", script: func(_ context.Context, n int) ([]record.Record, error) {
+			return of(make([]any, counts[n-1])...), nil
+		}}
+		l := started(t, link.Config{Name: "l", Inlets: inlets(in), Outlets: outlets(&taker{name: "out"})})
+		start := time.Now()
+		var reports []link.Report
+		for i := range counts {
+			time.Sleep(time.Second)
+			r, err := l.Transfer(t.Context(), link.Tick{Due: time.Now(), Reason: record.Scheduled})
+			require.NoError(t, err)
+			reports = append(reports, r)
+			r, err = l.Transfer(t.Context(), link.Tick{Due: start, Reason: record.Scheduled})
+			require.NoError(t, err)
+			assert.Equal(t, link.Coalesced, r.Outcome)
+			assert.Equal(t, link.Account{}, r.Account, "transfer %d", i)
+		}
+		for i, n := range counts {
+			n := int64(n)
+			assert.Equal(t, link.Account{Pulled: n, Handed: n, Lanes: []link.LaneAccount{{Name: "out", Offered: n, Delivered: n}}}, reports[i].Account, "transfer %d", i)
+			assert.Equal(t, int64(i), reports[i].Number)
+		}
+	})
+}
+
 // Reports are made once for every transfer, in order and one at a time; their
 // changes add up to the account.
 func TestReportsInOrder(t *testing.T) {

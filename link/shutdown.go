@@ -193,7 +193,7 @@ func (l *Link) end(s *stop) (Report, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s.begun {
-		last.account.Lanes = nil // the report has them
+		last.lent = true
 		last.release()
 	}
 	return report, err
@@ -320,6 +320,7 @@ func (t *Transfer) giveUp(node string) {
 	}
 	t.errs = append(t.errs, &Error{Op: OpShutdown, Link: l.name, Node: node, Number: t.number, Err: errAbandoned})
 	t.outcome, t.err = Failed, join(t.errs)
+	t.account.Lanes, t.lent = nil, false
 	t.took = time.Since(t.began)
 	t.finish()
 }

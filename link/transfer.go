@@ -67,7 +67,8 @@ type Transfer struct {
 	outcome    Outcome
 	took       time.Duration
 	err        error         // all that has failed
-	account    Account       // its changes
+	account    Account       // its changes; its Lanes are kept for the next transfer
+	lent       bool          // somebody else has the Lanes too: they are not to be changed
 	unbalanced *Error        // a mistake in it
 	finished   bool          // the report is made and has been delivered
 	done       chan struct{} // closed then; made when somebody waits
@@ -97,8 +98,6 @@ func (l *Link) Transfer(ctx context.Context, tick Tick) (report Report, err erro
 		}
 	}
 	err = t.result(&report)
-	report.Lanes = slices.Clip(report.Lanes)
-	t.account.Lanes = t.account.Lanes[len(report.Lanes):] // the caller has the others
 	t.release()
 	l.mu.Unlock()
 	return report, err
@@ -219,6 +218,7 @@ func clampDue(reason record.Reason, due, last time.Time) (_ time.Time, late bool
 // refuse ends a transfer that is not made. l.mu is held.
 func (t *Transfer) refuse(o Outcome, err error) bool {
 	t.outcome, t.err, t.finished = o, err, true
+	t.account.Lanes, t.lent = nil, false
 	t.link.idle.Broadcast()
 	return false
 }
@@ -604,6 +604,7 @@ func (t *Transfer) await(ctx context.Context) error {
 // is held.
 func (t *Transfer) result(r *Report) error {
 	t.fill(r)
+	t.lent = true
 	if t.number < 0 || len(t.errs) == 0 {
 		return t.err
 	}
@@ -652,9 +653,6 @@ func (t *Transfer) Release() {
 	l := t.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.onReport != nil {
-		t.account.Lanes = nil // it may keep them
-	}
 	t.release()
 }
 
@@ -664,8 +662,8 @@ func (t *Transfer) release() {
 	if !t.finished || t.uses > 0 || t.done != nil || t.dead || l.delivering == t || l.nodes == nil {
 		return
 	}
-	lanes, clock := t.account.Lanes[:0], t.clock
-	*t = Transfer{clock: clock}
+	lanes := t.account.Lanes
+	*t = Transfer{clock: t.clock, lent: t.lent}
 	t.account.Lanes = lanes
 	if l.host == nil {
 		l.spare = t
