@@ -65,6 +65,9 @@ func TestReportsKept(t *testing.T) {
 			r, err := l.Transfer(t.Context(), link.Tick{Due: time.Now(), Reason: record.Scheduled})
 			require.NoError(t, err)
 			reports = append(reports, r)
+			if i%3 > 0 {
+				continue
+			}
 			r, err = l.Transfer(t.Context(), link.Tick{Due: start, Reason: record.Scheduled})
 			require.NoError(t, err)
 			assert.Equal(t, link.Coalesced, r.Outcome)
