@@ -561,15 +561,14 @@ func (l *Link) changes(t *Transfer) {
 		a.Lanes, t.lent = make([]LaneAccount, len(lanes)), false
 	}
 	for i, ln := range lanes {
-		var d LaneAccount
-		d.since(&ln.reported, &ln.account)
-		if a.Lanes[i] == d {
+		if a.Lanes[i].is(&ln.reported, &ln.account) {
+			ln.reported = ln.account
 			continue
 		}
 		if t.lent {
 			a.Lanes, t.lent = slices.Clone(a.Lanes), false
 		}
-		a.Lanes[i] = d
+		a.Lanes[i].since(&ln.reported, &ln.account)
 	}
 }
 

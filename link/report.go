@@ -224,6 +224,27 @@ func (l *LaneAccount) since(was, now *LaneAccount) {
 	l.Lost, was.Lost = now.Lost-was.Lost, now.Lost
 }
 
+// is reports whether l is now less was.
+func (l *LaneAccount) is(was, now *LaneAccount) bool {
+	return l.Name == now.Name &&
+		l.Offered == now.Offered-was.Offered &&
+		l.Produced == now.Produced-was.Produced &&
+		l.Replayed == now.Replayed-was.Replayed &&
+		l.Restored == now.Restored-was.Restored &&
+		l.Filtered == now.Filtered-was.Filtered &&
+		l.Held == now.Held-was.Held &&
+		l.Pending == now.Pending-was.Pending &&
+		l.Spooled == now.Spooled-was.Spooled &&
+		l.Delivered == now.Delivered-was.Delivered &&
+		l.DeadLettered == now.DeadLettered-was.DeadLettered &&
+		l.Dropped == now.Dropped-was.Dropped &&
+		l.Removed == now.Removed-was.Removed &&
+		l.Overflowed == now.Overflowed-was.Overflowed &&
+		l.Refused == now.Refused-was.Refused &&
+		l.Damaged == now.Damaged-was.Damaged &&
+		l.Abandoned == now.Abandoned-was.Abandoned
+}
+
 // String returns the account in one line: "pulled 9 filtered 4 held 0 pending 0
 // delivered 5 dropped 0 balanced". Where lanes differ, each is named. Numbers of
 // what is rare are left out if they are 0.
