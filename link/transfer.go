@@ -614,8 +614,16 @@ func (t *Transfer) result(r *Report) error {
 // fill sets r to the report of the transfer.
 func (t *Transfer) fill(r *Report) {
 	l := t.link
-	r.Link, r.Tags, r.Number, r.Due, r.Reason = l.name, l.tags, t.number, t.due, t.reason
-	r.Began, r.Took, r.Outcome, r.Err, r.Account = t.began, t.took, t.outcome, t.err, t.account
+	r.Link = l.name
+	r.Tags = l.tags
+	r.Number = t.number
+	r.Due = t.due
+	r.Reason = t.reason
+	r.Began = t.began
+	r.Took = t.took
+	r.Outcome = t.outcome
+	r.Err = t.err
+	r.Account = t.account
 }
 
 func (t *Transfer) report() (r Report) {
@@ -630,7 +638,11 @@ func (t *Transfer) update() (u record.Update) {
 }
 
 func (t *Transfer) tell(u *record.Update) {
-	u.Link, u.Tags, u.Number, u.Due, u.Reason = t.link.name, t.link.tags, t.number, t.due, t.reason
+	u.Link = t.link.name
+	u.Tags = t.link.tags
+	u.Number = t.number
+	u.Due = t.due
+	u.Reason = t.reason
 }
 
 // blank returns a transfer that has not begun. l.mu is held.
