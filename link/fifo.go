@@ -40,10 +40,11 @@ func (f *fifo) grow() *entry {
 // pushFront puts e before all others.
 func (f *fifo) pushFront(e entry) {
 	if f.first == 0 {
-		f.entries = slices.Insert(f.entries, 0, e)
-		return
+		f.entries = append(f.entries, entry{})
+		copy(f.entries[1:], f.entries)
+	} else {
+		f.first--
 	}
-	f.first--
 	f.entries[f.first] = e
 }
 

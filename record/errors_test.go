@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -149,4 +152,14 @@ func TestMarks(t *testing.T) {
 	assert.True(t, record.Permanent(nil) == nil)
 	assert.True(t, record.RetryAfter(time.Second, nil) == nil)
 	assert.False(t, record.IsPermanent(nil))
+}
+
+func TestIndicesAscend(t *testing.T) {
+	for n := range 300 {
+		failed := make(map[int]error)
+		for range n {
+			failed[rand.IntN(1000)-100] = errors.New("no")
+		}
+		assert.Equal(t, slices.Sorted(maps.Keys(failed)), slices.Clip((&record.Partial{Failed: failed}).Indices()), n)
+	}
 }
