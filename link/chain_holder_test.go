@@ -99,45 +99,47 @@ func TestHolderAndEmptyTransfers(t *testing.T) {
 // What is held and pending is pulled again after a crash: a second link on the same
 // store stands for the restart.
 func TestNothingIsMissingAfterACrash(t *testing.T) {
-	var store *vault
-	run := func(out *taker) *link.Link {
-		l, err := link.New(link.Config{
-			Name: "l", State: store, Inlets: inlets(counting("n", 1, 20)), Outlets: outlets(out),
-			Processors: []record.Processor{&keeper{name: "k", size: 2, key: func(n any) any { return n.(int) % 3 }}},
-		})
-		require.NoError(t, err)
-		require.NoError(t, l.Start(t.Context()))
-		return l
-	}
-	for crash := range 20 {
-		store = new(vault)
-		out := &taker{name: "out", script: func(_ context.Context, n int, _ []record.Record) error {
-			if n%3 == 0 {
-				return errDown
+	synctest.Test(t, func(t *testing.T) {
+		var store *vault
+		run := func(out *taker) *link.Link {
+			l, err := link.New(link.Config{
+				Name: "l", State: store, Inlets: inlets(counting("n", 1, 20)), Outlets: outlets(out),
+				Processors: []record.Processor{&keeper{name: "k", size: 2, key: func(n any) any { return n.(int) % 3 }}},
+			})
+			require.NoError(t, err)
+			require.NoError(t, l.Start(t.Context()))
+			return l
+		}
+		for crash := range 20 {
+			store = new(vault)
+			out := &taker{name: "out", script: func(_ context.Context, n int, _ []record.Record) error {
+				if n%3 == 0 {
+					return errDown
+				}
+				return nil
+			}}
+			l := run(out)
+			for range crash {
+				l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
 			}
-			return nil
-		}}
-		l := run(out)
-		for range crash {
-			l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
+			again := &taker{name: "again"}
+			next := run(again)
+			for range 25 {
+				transferred(t, next)
+			}
+			_, err := next.Shutdown(t.Context())
+			require.NoError(t, err)
+			seen := make(map[any]int)
+			for _, n := range append(out.accepted(), again.accepted()...) {
+				seen[n]++
+			}
+			for n := 1; n <= 20; n++ {
+				assert.Positive(t, seen[n], "crash after %d: %d is missing", crash, n)
+				assert.LessOrEqual(t, seen[n], 2)
+			}
+			l.Shutdown(t.Context())
 		}
-		again := &taker{name: "again"}
-		next := run(again)
-		for range 25 {
-			transferred(t, next)
-		}
-		_, err := next.Shutdown(t.Context())
-		require.NoError(t, err)
-		seen := make(map[any]int)
-		for _, n := range append(out.accepted(), again.accepted()...) {
-			seen[n]++
-		}
-		for n := 1; n <= 20; n++ {
-			assert.Positive(t, seen[n], "crash after %d: %d is missing", crash, n)
-			assert.LessOrEqual(t, seen[n], 2)
-		}
-		l.Shutdown(t.Context())
-	}
+	})
 }
 
 // A holder that cannot say what it holds holds everything back.

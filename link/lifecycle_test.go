@@ -305,106 +305,110 @@ func TestStartWithAnEndedContext(t *testing.T) {
 // After a Shutdown a link starts empty, from what is committed.
 func TestStartAgain(t *testing.T) {
 	t.Parallel()
-	down := true
-	d := new(diary)
-	out := &tank{onPush: func(_ context.Context, records []record.Record, _ record.Update) error {
-		if down && records[0].Payload.(int) > 6 {
-			return errDown
+	synctest.Test(t, func(t *testing.T) {
+		down := true
+		d := new(diary)
+		out := &tank{onPush: func(_ context.Context, records []record.Record, _ record.Update) error {
+			if down && records[0].Payload.(int) > 6 {
+				return errDown
+			}
+			return nil
+		}}
+		l, err := link.New(link.Config{
+			Inlets:     inlets(&tape{pump: pump{life: life{name: "in", diary: d}}, values: values(1, 8), per: 2}),
+			Processors: []record.Processor{&keeper{name: "buffer", size: 3}},
+			Outlets:    outlets(out),
+		})
+		require.NoError(t, err)
+		require.NoError(t, l.Start(t.Context()))
+		l.Transfer(t.Context(), link.Tick{Reason: record.Flush}) // nothing
+		for range 3 {                                            // 1 2 held, 1-4 released, 5 6 held
+			l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
 		}
-		return nil
-	}}
-	l, err := link.New(link.Config{
-		Inlets:     inlets(&tape{pump: pump{life: life{name: "in", diary: d}}, values: values(1, 8), per: 2}),
-		Processors: []record.Processor{&keeper{name: "buffer", size: 3}},
-		Outlets:    outlets(out),
+		report, err := l.Shutdown(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, list(1, 2, 3, 4, 5, 6), out.content())
+		assert.Equal(t, int64(2), report.Lanes[0].Delivered)
+
+		require.NoError(t, l.Start(t.Context()))
+		l.Transfer(t.Context(), link.Tick{Reason: record.Forced}) // 7 8 held
+		report, err = l.Shutdown(t.Context())
+		require.ErrorIs(t, err, errDown)
+		assert.Equal(t, int64(2), report.Lanes[0].Abandoned)
+		assert.Zero(t, report.Lanes[0].Lost)
+
+		down = false
+		d.take()
+		require.NoError(t, l.Start(t.Context()))
+		assert.Equal(t, "seek in 6", d.take()[1])
+		assert.Zero(t, l.Account().Held)
+		for range 2 {
+			l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
+		}
+		_, err = l.Shutdown(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, list(1, 2, 3, 4, 5, 6, 7, 8), out.content())
+		require.NoError(t, l.Account().Balance())
 	})
-	require.NoError(t, err)
-	require.NoError(t, l.Start(t.Context()))
-	l.Transfer(t.Context(), link.Tick{Reason: record.Flush}) // nothing
-	for range 3 {                                            // 1 2 held, 1-4 released, 5 6 held
-		l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
-	}
-	report, err := l.Shutdown(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, list(1, 2, 3, 4, 5, 6), out.content())
-	assert.Equal(t, int64(2), report.Lanes[0].Delivered)
-
-	require.NoError(t, l.Start(t.Context()))
-	l.Transfer(t.Context(), link.Tick{Reason: record.Forced}) // 7 8 held
-	report, err = l.Shutdown(t.Context())
-	require.ErrorIs(t, err, errDown)
-	assert.Equal(t, int64(2), report.Lanes[0].Abandoned)
-	assert.Zero(t, report.Lanes[0].Lost)
-
-	down = false
-	d.take()
-	require.NoError(t, l.Start(t.Context()))
-	assert.Equal(t, "seek in 6", d.take()[1])
-	assert.Zero(t, l.Account().Held)
-	for range 2 {
-		l.Transfer(t.Context(), link.Tick{Reason: record.Forced})
-	}
-	_, err = l.Shutdown(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, list(1, 2, 3, 4, 5, 6, 7, 8), out.content())
-	require.NoError(t, l.Account().Balance())
 }
 
 // The context of calls is the link's own: it outlives the one of Start, keeps its
 // values, and ends when Shutdown gives up.
 func TestContextOfCalls(t *testing.T) {
 	t.Parallel()
-	type key struct{}
-	var l *link.Link
-	seen := make(map[string]context.Context)
-	note := func(what string, ctx context.Context) {
-		seen[what] = ctx
-		assert.Same(t, l, link.FromContext(ctx), what)
-		assert.Equal(t, "value", ctx.Value(key{}), what)
-		assert.NoError(t, ctx.Err(), what)
-	}
-	n := func(name string) life {
-		return life{
-			name:       name,
-			onStart:    func(ctx context.Context) error { note("start "+name, ctx); return nil },
-			onShutdown: func(ctx context.Context) error { note("shutdown "+name, ctx); return nil },
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		var l *link.Link
+		seen := make(map[string]context.Context)
+		note := func(what string, ctx context.Context) {
+			seen[what] = ctx
+			assert.Same(t, l, link.FromContext(ctx), what)
+			assert.Equal(t, "value", ctx.Value(key{}), what)
+			assert.NoError(t, ctx.Err(), what)
 		}
-	}
-	l, err := link.New(link.Config{
-		Name:  "contexts",
-		State: &vaultOf{note: note},
-		Inlets: inlets(&tape{pump: pump{life: n("in"), onPull: func(ctx context.Context, _ record.Update) ([]record.Record, error) {
-			note("pull", ctx)
-			return nil, nil
-		}}, values: values(1, 2), per: 2, onSeek: func(ctx context.Context) error { note("seek", ctx); return nil }}),
-		Processors: []record.Processor{&pipe{life: n("p"), onProcess: func(ctx context.Context, r []record.Record) ([]record.Record, error) {
-			note("process", ctx)
-			return r, nil
-		}}},
-		Groupers: []record.Grouper{&cutter{onGroup: func(ctx context.Context) error { note("group", ctx); return nil }}},
-		Outlets: outlets(&tank{life: n("out"), onPush: func(ctx context.Context, _ []record.Record, _ record.Update) error {
-			note("push", ctx)
-			return errDown
-		}}),
-		OnError:  func(ctx context.Context, _ *link.Error) error { note("OnError", ctx); return nil },
-		OnReport: func(ctx context.Context, _ link.Report) { note("OnReport", ctx) },
+		n := func(name string) life {
+			return life{
+				name:       name,
+				onStart:    func(ctx context.Context) error { note("start "+name, ctx); return nil },
+				onShutdown: func(ctx context.Context) error { note("shutdown "+name, ctx); return nil },
+			}
+		}
+		l, err := link.New(link.Config{
+			Name:  "contexts",
+			State: &vaultOf{note: note},
+			Inlets: inlets(&tape{pump: pump{life: n("in"), onPull: func(ctx context.Context, _ record.Update) ([]record.Record, error) {
+				note("pull", ctx)
+				return nil, nil
+			}}, values: values(1, 2), per: 2, onSeek: func(ctx context.Context) error { note("seek", ctx); return nil }}),
+			Processors: []record.Processor{&pipe{life: n("p"), onProcess: func(ctx context.Context, r []record.Record) ([]record.Record, error) {
+				note("process", ctx)
+				return r, nil
+			}}},
+			Groupers: []record.Grouper{&cutter{onGroup: func(ctx context.Context) error { note("group", ctx); return nil }}},
+			Outlets: outlets(&tank{life: n("out"), onPush: func(ctx context.Context, _ []record.Record, _ record.Update) error {
+				note("push", ctx)
+				return errDown
+			}}),
+			OnError:  func(ctx context.Context, _ *link.Error) error { note("OnError", ctx); return nil },
+			OnReport: func(ctx context.Context, _ link.Report) { note("OnReport", ctx) },
+		})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
+		require.NoError(t, l.Start(ctx))
+		cancel()
+		_, err = l.Transfer(context.Background(), link.Tick{})
+		require.NoError(t, err)
+		_, err = l.Shutdown(context.Background())
+		require.NoError(t, err)
+		require.Len(t, seen, 14)
+		for what, ctx := range seen {
+			require.ErrorIs(t, ctx.Err(), context.Canceled, what)
+			if what != "start in" && what != "start p" && what != "start out" && what != "seek" && what != "Get" {
+				require.ErrorIs(t, context.Cause(ctx), link.ErrStopped, what)
+			}
+		}
+		assert.Nil(t, link.FromContext(context.Background()))
 	})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
-	require.NoError(t, l.Start(ctx))
-	cancel()
-	_, err = l.Transfer(context.Background(), link.Tick{})
-	require.NoError(t, err)
-	_, err = l.Shutdown(context.Background())
-	require.NoError(t, err)
-	require.Len(t, seen, 14)
-	for what, ctx := range seen {
-		require.ErrorIs(t, ctx.Err(), context.Canceled, what)
-		if what != "start in" && what != "start p" && what != "start out" && what != "seek" && what != "Get" {
-			require.ErrorIs(t, context.Cause(ctx), link.ErrStopped, what)
-		}
-	}
-	assert.Nil(t, link.FromContext(context.Background()))
 }
 
 type vaultOf struct {
