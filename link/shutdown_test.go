@@ -525,16 +525,18 @@ func TestShutdownLoses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := tt.c
-			c.Inlets = inlets(&pump{onPull: once(1, 2, 3)}, &tape{pump: pump{life: life{name: "tape"}}, values: values(4, 5), per: 2})
-			l, err := link.New(c)
-			require.NoError(t, err)
-			require.NoError(t, l.Start(t.Context()))
-			l.Transfer(t.Context(), link.Tick{})
-			report, err := l.Shutdown(t.Context())
-			require.ErrorIs(t, err, errDown)
-			assert.NoError(t, report.Balance())
-			assert.Equal(t, tt.want, l.Account().String())
+			synctest.Test(t, func(t *testing.T) {
+				c := tt.c
+				c.Inlets = inlets(&pump{onPull: once(1, 2, 3)}, &tape{pump: pump{life: life{name: "tape"}}, values: values(4, 5), per: 2})
+				l, err := link.New(c)
+				require.NoError(t, err)
+				require.NoError(t, l.Start(t.Context()))
+				l.Transfer(t.Context(), link.Tick{})
+				report, err := l.Shutdown(t.Context())
+				require.ErrorIs(t, err, errDown)
+				assert.NoError(t, report.Balance())
+				assert.Equal(t, tt.want, l.Account().String())
+			})
 		})
 	}
 }
