@@ -68,6 +68,7 @@ type journal struct {
 	unwritten *barrier   // the last one that said nothing but a number
 	running   bool       // a commit is being made, or inlets are being set
 	calling   string     // what is being called meanwhile
+	ending    bool       // only the Shutdown commits any more
 	fenced    bool
 
 	// Of whoever is committing.
@@ -304,7 +305,7 @@ func (l *Link) commit(ctx context.Context, last bool) {
 			j.newest, j.unwritten = j.unwritten, nil
 		}
 		b := j.newest
-		if b == nil || j.running || j.fenced || l.phase == stopped {
+		if b == nil || j.running || j.fenced || l.phase == stopped || j.ending && !last {
 			l.mu.Unlock()
 			return
 		}

@@ -152,7 +152,14 @@ func (l *Link) end(s *stop) (Report, error) {
 	l.await(&s.over, resting)
 	l.lastOffer(last)
 	l.await(&s.over, resting)
-	l.await(&s.over, func() bool { return l.journal == nil || !l.journal.running })
+	l.await(&s.over, func() bool { // who has handed something over may be about to commit
+		j := l.journal
+		if j == nil || j.running {
+			return j == nil
+		}
+		j.ending = true
+		return true
+	})
 	if l.spills() {
 		spilling := begin(func() error {
 			for _, failure := range l.spillRest(s.context(), last) {
