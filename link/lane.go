@@ -233,6 +233,9 @@ func (ln *lane) process(e entry, t *Transfer) bool {
 	l.mu.Unlock()
 	fail := func(err *Error) {
 		err.Number = t.number
+		if err.Op != OpDeadLetter { // which may be for good
+			err.Optional = ln.optional
+		}
 		l.mu.Lock()
 		dead := ln.dead
 		l.mu.Unlock()

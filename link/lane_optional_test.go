@@ -76,6 +76,37 @@ func TestOptionalLaneFails(t *testing.T) {
 	})
 }
 
+// So are those of its processors.
+func TestProcessorOfOptionalLaneFails(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(n int) (int, error){
+		"an error": func(int) (int, error) { return 0, errDown },
+		"a panic":  func(int) (int, error) { panic("boom") },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var failed []*link.Error
+			out := &taker{name: "out"}
+			l := started(t, link.Config{
+				Inlets:  inlets(counting("n", 2, 99)),
+				Lanes:   []link.Lane{{Outlet: &taker{name: "bad"}, Optional: true, Processors: []record.Processor{record.Map(fail)}}, {Outlet: out}},
+				OnError: func(_ context.Context, err *link.Error) error { failed = append(failed, err); return err },
+			})
+			for range 2 {
+				transferred(t, l)
+				synctest.Wait()
+			}
+			transferred(t, l)
+			require.NotEmpty(t, failed, name)
+			for _, err := range failed {
+				assert.Equal(t, link.OpProcess, err.Op)
+				assert.True(t, err.Optional, name)
+				assert.False(t, err.Fatal(), name)
+			}
+			assert.Equal(t, values(1, 6), out.accepted())
+		})
+	}
+}
+
 // With no required lane a transfer is settled, and committed, when it is handed over.
 func TestOnlyOptionalLanes(t *testing.T) {
 	t.Parallel()
