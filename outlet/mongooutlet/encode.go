@@ -150,6 +150,12 @@ func (e *encoder) encode(payload any) (bson.Raw, error) {
 		e.bson.UseJSONStructTags()
 	}
 	begin := e.text.Len()
+	if m, ok := payload.(map[string]any); ok {
+		if doc, ok := appendPlain(e.text.AvailableBuffer(), m); ok {
+			e.text.Write(doc)
+			return e.text.Bytes()[begin:], nil
+		}
+	}
 	if err := e.bson.Encode(payload); err != nil {
 		e.bson = nil
 		return nil, fmt.Errorf("payload is a %T, want a document, a map or a struct for instance: %w", payload, err)
