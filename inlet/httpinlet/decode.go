@@ -67,7 +67,7 @@ func JSONLines[T any](body []byte) ([]record.Record, error) {
 	n := 0
 	for line := range bytes.SplitSeq(trim(body), []byte("\n")) {
 		n++
-		if len(bytes.TrimSpace(line)) == 0 {
+		if len(bytes.Trim(line, space)) == 0 {
 			continue
 		}
 		var value T
@@ -115,7 +115,10 @@ func WithID[T any](decode Decoder, id func(T) string) Decoder {
 	}
 }
 
+// space is what may be around a JSON value.
+const space = " \t\r\n"
+
 // trim returns the body without a byte order mark, and without space around it.
 func trim(body []byte) []byte {
-	return bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\uFEFF")))
+	return bytes.Trim(bytes.TrimPrefix(body, []byte("\uFEFF")), space)
 }
