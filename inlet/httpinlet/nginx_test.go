@@ -200,3 +200,24 @@ func TestNginxEndsWithTheContext(t *testing.T) {
 	_, err := pull(ctx, started(t, address+"/slow", &httpinlet.Options{Timeout: -1}))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
+
+func TestNginxCheck(t *testing.T) {
+	t.Parallel()
+	address, _ := nginx(t)
+	for path, want := range map[string]string{
+		"/doc.json":  "",
+		"/moved":     "",
+		"/go/echo":   "",
+		"/none.json": "status 404 Not Found",
+		"/gone":      "status 502 Bad Gateway",
+		"/private":   "status 401 Unauthorized",
+	} {
+		err := httpinlet.New(address+path, nil).Check(t.Context())
+		if want == "" {
+			require.NoError(t, err, path)
+		} else {
+			require.EqualError(t, err, want, path)
+		}
+	}
+	require.NoError(t, httpinlet.New(address+"/private", &httpinlet.Options{User: "ada", Password: "secret"}).Check(t.Context()))
+}
