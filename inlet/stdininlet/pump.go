@@ -142,7 +142,8 @@ func (p *pump) read(buf []byte) (n int, err error) {
 }
 
 // take returns the next line without its end, a part of data that is good until the
-// lock is given up; ok is false if there is none at present. An error is one of a line, which is passed over, or of the reader.
+// lock is given up; ok is false if there is none at present. An error is one of a line,
+// which is passed over, or of the reader.
 func (p *pump) take() (line []byte, ok bool, err error) {
 	for {
 		end := -1

@@ -43,12 +43,14 @@ func TestSync(t *testing.T) {
 		"interval": {1, 1, 0}, // at the end
 		"often":    {2, 9, 0},
 	} {
-		folder := t.TempDir()
+		around := t.TempDir()
+		folder := filepath.Join(around, "new")
 		file := filepath.Join(folder, "out.csv")
 		calls := synced(t, "TestSync", traced+"="+policy+":"+file)
 		got := strings.Count(calls, "<"+file+">")
 		assert.True(t, want.least <= got && got <= want.most, "%s: %d syncs:\n%s", policy, got, calls)
 		assert.Equal(t, want.folder, strings.Count(calls, "<"+folder+">"), "%s:\n%s", policy, calls)
+		assert.Equal(t, policy != "never", strings.Contains(calls, "<"+around+">"), "%s: the folder is new:\n%s", policy, calls)
 	}
 }
 

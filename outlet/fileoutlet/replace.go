@@ -14,7 +14,7 @@ import (
 // none.
 func (o *Outlet) replace(b *batch) (done int, err error) {
 	path := appendfile.Resolved(b.Path)
-	if err := appendfile.Prepare(path); err != nil {
+	if err := appendfile.Prepare(path, o.opts.Sync != SyncNever); err != nil {
 		return 0, err
 	}
 	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")

@@ -47,12 +47,14 @@ func TestSync(t *testing.T) {
 		"rotate":   {2, 2, 3}, // each new file, and the name that the old one gets
 		"replace":  {0, 0, 2}, // the file has another name as yet
 	} {
-		folder := t.TempDir()
+		around := t.TempDir()
+		folder := filepath.Join(around, "new")
 		file := filepath.Join(folder, "out.log")
 		calls := synced(t, "TestSync", traced+"="+policy+":"+file)
 		got := strings.Count(calls, "<"+file+">")
 		assert.True(t, want.least <= got && got <= want.most, "%s: %d syncs:\n%s", policy, got, calls)
 		assert.Equal(t, want.folder, strings.Count(calls, "<"+folder+">"), "%s:\n%s", policy, calls)
+		assert.Equal(t, policy != "never", strings.Contains(calls, "<"+around+">"), "%s: the folder is new:\n%s", policy, calls)
 	}
 }
 

@@ -176,12 +176,35 @@ func Regular(path string) error {
 	return nil
 }
 
-// Prepare makes the folder of a file that is to be made, or written to.
-func Prepare(path string) error {
+// Prepare makes the folder of a file that is to be made, or written to. With sync it is on
+// the disk by name when it returns.
+func Prepare(path string, sync bool) error {
 	if err := Regular(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.MkdirAll(filepath.Dir(path), 0o755)
+	folder := filepath.Dir(path)
+	there := nearest(folder)
+	if err := os.MkdirAll(folder, 0o755); err != nil || !sync {
+		return err
+	}
+	for folder != there {
+		folder = filepath.Dir(folder)
+		if err := SyncFolder(folder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nearest returns the folder, or the innermost one around it that exists.
+func nearest(folder string) string {
+	for {
+		around := filepath.Dir(folder)
+		if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) || around == folder {
+			return folder
+		}
+		folder = around
+	}
 }
 
 // Probe checks whether files can be made in a folder, by making one and removing it.

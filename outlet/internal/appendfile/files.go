@@ -3,7 +3,6 @@ package appendfile
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -65,7 +64,7 @@ func (f *Files[S]) Start(ctx context.Context) error {
 	if f.Open != nil {
 		return errors.New(f.Package + ": already started")
 	}
-	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
+	if err := Prepare(f.Path, f.Synced); err != nil {
 		return err
 	}
 	set := f.newSet()

@@ -107,7 +107,7 @@ func (s *Set[S]) emptied(path string) bool {
 }
 
 func (s *Set[S]) openFile(path string, truncate bool) (*File[S], error) {
-	if err := Prepare(path); err != nil {
+	if err := Prepare(path, s.sync); err != nil {
 		return nil, err
 	}
 	flag := os.O_RDWR | os.O_APPEND | os.O_CREATE
@@ -126,17 +126,6 @@ func (s *Set[S]) openFile(path string, truncate bool) (*File[S], error) {
 		return nil, errors.Join(err, handle.Close())
 	}
 	return f, nil
-}
-
-// nearest returns the folder, or the innermost one around it that exists.
-func nearest(folder string) string {
-	for {
-		around := filepath.Dir(folder)
-		if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) || around == folder {
-			return folder
-		}
-		folder = around
-	}
 }
 
 // Sync syncs the files that are open. What goes wrong is for [File.Trouble].
