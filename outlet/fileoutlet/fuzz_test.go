@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/unicode"
 
 	"github.com/databay-go/databay/outlet/fileoutlet"
@@ -62,6 +64,58 @@ func FuzzJSONLines(f *testing.F) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
+}
+
+// Lines that are written one by one, in two runs, are the text that the encoding makes of
+// them all at once; a line that it cannot write fails, and leaves nothing.
+func FuzzEncodings(f *testing.F) {
+	all := encodings()
+	for i := range all {
+		f.Add("a", "日本", "ü\u2028", uint8(i))
+	}
+	f.Add("\uFEFF", "\x00", "\x1b$B~{", uint8(5))
+	f.Fuzz(func(t *testing.T, a, b, c string, which uint8) {
+		e := all[int(which)%len(all)]
+		file := filepath.Join(t.TempDir(), "out.log")
+		var text strings.Builder
+		for _, line := range []string{a, b, c} {
+			o := fileoutlet.New(file, &fileoutlet.Options{Encoding: e})
+			if err := o.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			_, wrong := e.NewEncoder().String(line)
+			err := o.Push(t.Context(), records(line), record.Update{})
+			if refused := wrong != nil || !utf8.ValidString(line); refused != (err != nil) {
+				t.Errorf("%v: %q: %v, and of the encoding: %v", e, line, err, wrong)
+			}
+			if err == nil {
+				text.WriteString(line + "\n")
+			}
+			if err := o.Shutdown(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got string
+		if text.Len() > 0 {
+			got = read(t, file)
+		}
+		want, err := e.NewEncoder().String(text.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := decoded(t, e, got), decoded(t, e, want); got != want {
+			t.Errorf("%v: %q in the file, want %q", e, got, want)
+		}
+	})
+}
+
+// decoded returns a text without the byte order mark that begins it.
+func decoded(t *testing.T, e encoding.Encoding, text string) string {
+	text, err := e.NewDecoder().String(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimPrefix(text, "\uFEFF")
 }
 
 // Whatever is in an existing file stays, and a line is added after it.
