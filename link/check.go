@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"github.com/databay-go/databay/inlet"
 )
 
-// checker is a node that can say whether it reaches what it is there for. Check moves
-// nothing and leaves nothing behind. It works before Start as well, and beside other
-// calls.
-type checker interface {
-	Check(ctx context.Context) error
-}
+// checker is a node of any kind, or a store, that is what inlets and outlets call a
+// Checker.
+type checker = inlet.Checker
 
-// Check asks all nodes and the store that have a Check method, all side by side,
-// whether they reach what they are there for; a store that has none is read. Nothing is
+// Check asks all nodes and the store that have a Check method, see [inlet.Checker] and
+// [outlet.Checker], all side by side, whether they reach what they are there for; a store that has none is read. Nothing is
 // started or moved. It may be called at any time. The error joins all failures, each an
 // [*Error]. Calls that do not return soon after ctx has ended are left behind.
 func (l *Link) Check(ctx context.Context) error {
