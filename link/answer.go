@@ -49,7 +49,7 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 	letters := 0
 	for i, r := range refused {
 		e.records = append(e.records, r.record)
-		fates[i] = ln.policy.fate(r.cause, int(e.offers), now.Sub(e.transfer.began), !again)
+		fates[i] = ln.rules().fate(r.cause, int(e.offers), now.Sub(e.transfer.began), !again)
 		if fates[i] == buried {
 			letters++
 		}
@@ -104,7 +104,7 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 		ln.pause(wait)
 		return false
 	}
-	if failure.Kept && ln.policy.relaxed {
+	if failure.Kept && ln.rules().relaxed {
 		ln.at++
 		return true
 	}
@@ -145,7 +145,7 @@ func (ln *lane) again(err error, now time.Time) (wait time.Duration, again bool)
 	if tr.parked || panicked(err) || ln.link.phase != started {
 		return 0, false
 	}
-	return ln.policy.retry.withDefaults().pause(tr.tries, now, ln.link.nextDue, pauseOf(err), rand.Float64())
+	return ln.rules().retry.withDefaults().pause(tr.tries, now, ln.link.nextDue, pauseOf(err), rand.Float64())
 }
 
 // park ends the tries in this transfer. l.mu is held.
@@ -155,7 +155,7 @@ func (ln *lane) park(failure *Error, now time.Time) {
 	tr.parked = tr.parked || failure.Kept || failure.Dropped > 0
 	pause := pauseOf(failure.Err)
 	if failure.Kept {
-		pause = max(pause, ln.policy.retry.Gap)
+		pause = max(pause, ln.rules().retry.Gap)
 	}
 	if pause > 0 {
 		tr.until = now.Add(pause)
@@ -173,7 +173,7 @@ func (ln *lane) bury(e *entry, refused []refusal, fates []fate) (failures []*Err
 	w := ln.window
 	l.mu.Unlock()
 	d.Node = nameOf(ln.out)
-	written, err := ln.policy.box.bury(ctx, ln.timeout, w, d, t, refused, func(i int) bool { return fates[i] == buried })
+	written, err := ln.rules().box.bury(ctx, ln.timeout, w, d, t, refused, func(i int) bool { return fates[i] == buried })
 	l.mu.Lock()
 	ln.burying = false
 	if ln.dead {
@@ -186,7 +186,7 @@ func (ln *lane) bury(e *entry, refused []refusal, fates []fate) (failures []*Err
 			missing++
 		}
 	}
-	failures = l.lettersFailed(ln.policy.box, missing, w, err)
+	failures = l.lettersFailed(ln.rules().box, missing, w, err)
 	for _, failure := range failures {
 		failure.Number, failure.Optional = t.number, ln.optional && failure.Kept
 	}

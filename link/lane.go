@@ -25,7 +25,7 @@ type lane struct {
 	in       *intake        // nil: there are no processors
 	copier   *record.Copier // of whoever works the lane; nil: offers are no copies
 	atomic   bool           // the outlet can write the link's commit
-	policy   *policy        // for what was refused
+	policy   *policy        // for what was refused, see rules; nil: the usual one
 	window   *window        // of dead letters; nil: there is no bound
 	optional bool           // it stops nothing
 
@@ -365,7 +365,7 @@ func (ln *lane) call() string {
 	case ln.calling:
 		return ln.account.Name
 	case ln.burying:
-		return ln.policy.box.name
+		return ln.rules().box.name
 	case ln.spill != nil && ln.spill.busy:
 		return "spool of " + ln.account.Name
 	}

@@ -41,7 +41,7 @@ func (l *Link) letterboxes(lanes []*lane) (all []*letterbox) {
 		all = append(all, l.letters)
 	}
 	for _, ln := range lanes {
-		if b := ln.policy.box; b != nil && !slices.Contains(all, b) {
+		if b := ln.rules().box; b != nil && !slices.Contains(all, b) {
 			all = append(all, b)
 		}
 	}

@@ -412,7 +412,7 @@ func (l *Link) full(pulls bool) bool {
 	for _, ln := range l.lanes {
 		switch {
 		case ln.surplus() <= 0:
-		case ln.policy.onFull == DropOldest:
+		case ln.rules().onFull == DropOldest:
 			if pulls {
 				ln.dropOldest()
 			}

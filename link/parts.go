@@ -55,14 +55,14 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 			link: l, out: c.Outlet, timeout: c.Timeout, limit: bound(c.Pending, defaultPending), given: -1, passed: -1,
 			policy: l.policy(&c, boxes), window: l.letterWindow(c.Optional), optional: c.Optional,
 		}
-		if b := ln.policy.box; b != nil && !slices.Contains(boxes, b) {
+		if b := ln.rules().box; b != nil && !slices.Contains(boxes, b) {
 			boxes = append(boxes, b)
 		}
 		if l.copies(c.Outlet) {
 			ln.copier = new(record.Copier)
 		}
 		if c := newChain(slices.Clone(c.Processors), nil); c != nil {
-			c.bury(l, ln.policy.box, name, ln.optional, ln.window)
+			c.bury(l, ln.rules().box, name, ln.optional, ln.window)
 			ln.in = &intake{chain: c}
 		}
 		ln.account.Name = name

@@ -74,10 +74,6 @@ type policy struct {
 	box     *letterbox // nil: there are no dead letters
 }
 
-// usual is the policy of lanes that say nothing of it, shared because programs may have
-// very many. It is a constant.
-var usual = policy{onFull: Block}
-
 // fate is what becomes of a record that was refused.
 type fate uint8
 
@@ -89,7 +85,7 @@ const (
 
 // fate decides what becomes of a record that was refused because of cause, after
 // offers. last says that it is not offered again in this transfer.
-func (p *policy) fate(cause error, offers int, age time.Duration, last bool) fate {
+func (p policy) fate(cause error, offers int, age time.Duration, last bool) fate {
 	permanent := record.IsPermanent(cause)
 	switch {
 	case p.box != nil && (permanent || p.giveUp.reached(offers, age)):
@@ -100,8 +96,8 @@ func (p *policy) fate(cause error, offers int, age time.Duration, last bool) fat
 	return kept
 }
 
-// policy returns what a lane does with what was refused. known are the letterboxes that
-// there are already.
+// policy returns what a lane does with what was refused, or nil if c says nothing of it.
+// known are the letterboxes that there are already.
 func (l *Link) policy(c *Lane, known []*letterbox) *policy {
 	p := &policy{retry: c.Retry, giveUp: c.GiveUp, onFail: c.OnFail, onFull: c.OnFull, relaxed: c.Relaxed, box: l.letters}
 	if !isNil(c.DeadLetter) {
@@ -113,10 +109,18 @@ func (l *Link) policy(c *Lane, known []*letterbox) *policy {
 			p.onFull = DropOldest
 		}
 	}
-	if *p == usual {
-		return &usual
+	if *p == (policy{onFull: Block}) {
+		return nil // programs may have very many
 	}
 	return p
+}
+
+// rules returns what the lane does with what was refused.
+func (ln *lane) rules() policy {
+	if ln.policy == nil {
+		return policy{onFull: Block}
+	}
+	return *ln.policy
 }
 
 // fallback returns the outlet of dead letters that lanes fall back on, or nil.

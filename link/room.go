@@ -73,7 +73,7 @@ func (l *Link) makeRoom(t *Transfer) {
 		ln.spillSurplus(t)
 		for more := true; more; {
 			l.mu.Lock()
-			more = ln.policy.onFull == DeadLetterOldest && ln.surplus() > 0 && l.halted == nil && !t.dead
+			more = ln.rules().onFull == DeadLetterOldest && ln.surplus() > 0 && l.halted == nil && !t.dead
 			var failures []*Error
 			if more {
 				more, failures = ln.buryOldest(t.ctx)
@@ -91,7 +91,7 @@ func (ln *lane) spillSurplus(t *Transfer) {
 	l := ln.link
 	l.mu.Lock()
 	var failures []*Error
-	if ln.policy.onFull == Spill && ln.surplus() > 0 && !t.dead {
+	if ln.rules().onFull == Spill && ln.surplus() > 0 && !t.dead {
 		failures = ln.spillOver(t.ctx, t)
 	}
 	l.mu.Unlock()
@@ -111,7 +111,7 @@ func (ln *lane) buryOldest(ctx context.Context) (all bool, failures []*Error) {
 	e := &from.entries[at]
 	records := e.records[:min(ln.surplus(), len(e.records))]
 	e.leaving = true // so that the lane does not offer it meanwhile
-	t, w, box := e.transfer, ln.window, ln.policy.box
+	t, w, box := e.transfer, ln.window, ln.rules().box
 	d := DeadLetter{Lane: ln.account.Name, Stage: OpPush, Attempts: int(e.offers)}
 	full := fmt.Errorf("the lane is full: %d records are pending", ln.account.Pending)
 	l.mu.Unlock()

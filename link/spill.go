@@ -60,7 +60,7 @@ func (ln *lane) spillOver(ctx context.Context, t *Transfer) (failures []*Error) 
 	var letters map[int]bool
 	var lettersErr error
 	forGood := func(i int) bool { return record.IsPermanent(refused[i].cause) }
-	if w, box := ln.window, ln.policy.box; box != nil && len(refused) > 0 && !ln.dead {
+	if w, box := ln.window, ln.rules().box; box != nil && len(refused) > 0 && !ln.dead {
 		d := DeadLetter{Lane: ln.account.Name, Stage: OpPush}
 		l.mu.Unlock()
 		d.Node = nameOf(ln.out)
@@ -96,7 +96,7 @@ func (ln *lane) spillOver(ctx context.Context, t *Transfer) (failures []*Error) 
 		failure.handled = failure.DeadLettered > 0 && !failure.Kept
 		failures = append(failures, failure)
 	}
-	for _, failure := range l.lettersFailed(ln.policy.box, len(missing), ln.window, lettersErr) {
+	for _, failure := range l.lettersFailed(ln.rules().box, len(missing), ln.window, lettersErr) {
 		failure.Number, failure.Optional = t.number, ln.optional && failure.Kept
 		failures = append(failures, failure)
 	}
