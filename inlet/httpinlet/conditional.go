@@ -36,6 +36,16 @@ type conditional struct {
 	seen version
 }
 
+var (
+	_ inlet.Starter    = (*conditional)(nil)
+	_ inlet.Shutdowner = (*conditional)(nil)
+	_ inlet.Validator  = (*conditional)(nil)
+	_ inlet.Checker    = (*conditional)(nil)
+	_ inlet.Positioner = (*conditional)(nil)
+	_ inlet.Seeker     = (*conditional)(nil)
+	_ fmt.Stringer     = (*conditional)(nil)
+)
+
 // version is the version of a document, and the position of its inlet.
 type version struct {
 	Document     string `json:"document"` // which one

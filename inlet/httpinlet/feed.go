@@ -35,6 +35,16 @@ type feed struct {
 	cursor string // "": the beginning
 }
 
+var (
+	_ inlet.Starter    = (*feed)(nil)
+	_ inlet.Shutdowner = (*feed)(nil)
+	_ inlet.Validator  = (*feed)(nil)
+	_ inlet.Checker    = (*feed)(nil)
+	_ inlet.Positioner = (*feed)(nil)
+	_ inlet.Seeker     = (*feed)(nil)
+	_ fmt.Stringer     = (*feed)(nil)
+)
+
 // feedPosition is the position of a feed that has a cursor.
 type feedPosition struct {
 	Cursor string `json:"cursor"`

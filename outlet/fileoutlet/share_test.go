@@ -104,7 +104,7 @@ func TestSharedInAPlanner(t *testing.T) {
 	assert.Len(t, lines(t, files[3]), 8)
 }
 
-// Pushes and a Shutdown side by side: each push is answered for good or for bad, and
+// Pushes, Checks and a Shutdown side by side: each push is answered for good or for bad, and
 // the file has exactly what was accepted.
 func TestShutdownWhilePushing(t *testing.T) {
 	t.Parallel()
@@ -125,6 +125,11 @@ func TestShutdownWhilePushing(t *testing.T) {
 			}
 		})
 	}
+	group.Go(func() {
+		for range 20 {
+			assert.NoError(t, o.Check(context.Background()))
+		}
+	})
 	require.NoError(t, o.Shutdown(t.Context()))
 	group.Wait()
 	assert.Len(t, lines(t, file), accepted)
