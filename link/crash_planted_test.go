@@ -64,6 +64,10 @@ var plantedFaults = []planted{
 	plant("another try offers everything", "answer.go", "	e.records = left\n", "	if !again {\n		e.records = left\n	}\n"),
 }
 
+// obvious is how many faults, the first ones, are those that the obvious ways of
+// delivering have.
+const obvious = 8
+
 // The crash test finds every planted fault, and none where there is none. Each is
 // compiled as a change of the package, without the other tests.
 func TestCrashFindsPlantedFaults(t *testing.T) {
@@ -76,8 +80,11 @@ func TestCrashFindsPlantedFaults(t *testing.T) {
 	const runs = "2500"
 	places := make(chan bool, 2)
 	all := append([]planted{{name: "none"}}, plantedFaults...)
-	for _, fault := range all {
+	for i, fault := range all {
 		t.Run(fault.name, func(t *testing.T) {
+			if i > obvious && os.Getenv("CI") != "true" && os.Getenv("DATABAY_INTEGRATION") != "1" {
+				t.Skip("SKIPPED: it takes seconds, and is compiled and found with CI=true or DATABAY_INTEGRATION=1")
+			}
 			t.Parallel()
 			places <- true
 			defer func() { <-places }()
