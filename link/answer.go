@@ -28,6 +28,9 @@ func (ln *lane) answer(records []record.Record, err error) (more bool) {
 	ln.accepted(len(records) - len(refused))
 	e := ln.head()
 	failure := &Error{Op: OpPush, Node: ln.account.Name, Number: e.transfer.number, Records: len(refused), Optional: ln.optional, Err: err}
+	if ln.cut {
+		failure.Err = cancelled(err)
+	}
 	if len(refused) == 0 { // the failed push was an empty one
 		failure.Kept = true
 		ln.finish()
@@ -49,7 +52,7 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 	letters := 0
 	for i, r := range refused {
 		e.records = append(e.records, r.record)
-		fates[i] = ln.rules().fate(r.cause, int(e.offers), now.Sub(e.transfer.began), !again)
+		fates[i] = ln.rules().fate(r.cause, int(e.offers), now.Sub(e.transfer.began), !again && !ln.cut)
 		if fates[i] == buried {
 			letters++
 		}
@@ -142,7 +145,7 @@ func (ln *lane) again(err error, now time.Time) (wait time.Duration, again bool)
 	if tr.tries.count++; tr.tries.count == 1 {
 		tr.tries.since = now
 	}
-	if tr.parked || panicked(err) || ln.link.phase != started {
+	if tr.parked || panicked(err) || ln.link.phase != started || ln.cut {
 		return 0, false
 	}
 	return ln.rules().retry.withDefaults().pause(tr.tries, now, ln.link.nextDue, pauseOf(err), rand.Float64())
@@ -169,7 +172,7 @@ func (ln *lane) bury(e *entry, refused []refusal, fates []fate) (failures []*Err
 	l := ln.link
 	ln.burying = true
 	d := DeadLetter{Lane: ln.account.Name, Stage: OpPush, Attempts: int(e.offers)}
-	t, ctx := e.transfer, l.ctx
+	t, ctx := e.transfer, l.context()
 	w := ln.window
 	l.mu.Unlock()
 	d.Node = nameOf(ln.out)

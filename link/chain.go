@@ -228,7 +228,7 @@ func (s *stage) call(ctx context.Context, c *chain, fail func(*Error)) []record.
 		if refused, err = refusals(given, err); record.AsPartial(err) == nil {
 			out = nil
 		}
-		failure := &Error{Op: s.op, Node: s.name, Records: len(refused), Err: err}
+		failure := &Error{Op: s.op, Node: s.name, Records: len(refused), Err: cut(ctx, err)}
 		refused, dead = c.undertaker.bury(ctx, s, refused, fail)
 		for _, r := range refused {
 			rest = append(rest, r.record)

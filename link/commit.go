@@ -298,6 +298,9 @@ func (j *journal) isFenced() bool { return j != nil && j.fenced }
 func (l *Link) commit(ctx context.Context, last bool) {
 	l.mu.Lock()
 	j := l.journal
+	if !last {
+		ctx = l.ctx // commits are not cancelled with a transfer
+	}
 	l.mu.Unlock()
 	for j != nil {
 		l.mu.Lock()

@@ -68,6 +68,14 @@ type Config struct {
 	// starts.
 	SkipImmediate bool
 
+	// Overlap says what a planner does with an instant that comes while a transfer
+	// is not handed over. If zero, it is skipped.
+	Overlap Overlap
+
+	// Misfire says what a planner does with instants that it could not run in time.
+	// If zero, it runs the last of them.
+	Misfire Misfire
+
 	// State keeps what is committed, with the name of the link and the type of each
 	// position: what another link or an inlet of another type has stored is refused
 	// at the start. If nil, links with an inlet that has a
@@ -315,6 +323,7 @@ func (c *Config) check() (m mistakes) {
 	} else if c.Schedule != nil {
 		m.add("Schedule is a nil %T", c.Schedule)
 	}
+	m.timing(c)
 	if !isNil(c.State) {
 		m.node("State", c.State)
 	} else if c.State != nil {

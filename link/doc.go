@@ -10,7 +10,9 @@
 //	…
 //	report, err := todos.Once(ctx)
 //
-// A planner runs a link on its schedule; [Link.Once] makes one transfer.
+// A planner runs a link on its schedule; [Link.Once] makes one transfer. [Overlap] and
+// [Misfire] say what a planner does with an instant that comes during a transfer, or
+// when it is late.
 //
 // # One transfer
 //

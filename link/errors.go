@@ -25,6 +25,10 @@ var (
 	// are called with.
 	ErrStopped = errors.New("link: stopped")
 
+	// ErrCancelled is in the error of a call that was cut off, see [CancelPrevious], and
+	// the cause of the end of its context.
+	ErrCancelled = errors.New("link: cancelled")
+
 	// ErrInside is the error of what cannot be asked for from inside a transfer
 	// of the same link, since it would wait for itself.
 	ErrInside = errors.New("link: called from inside a transfer of the same link")
@@ -116,13 +120,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // after a failure of an optional lane and, unless it is a panic, after one whose records
 // have become dead letters or were dropped, a push, also of dead letters or to a spool,
 // whose records are kept and have not failed for good, and a broker's failure to take a
-// commit, which is repeated. Everything else stops it.
+// commit, which is repeated, nor after a call that was cancelled. Everything else stops it.
 func (e *Error) Fatal() bool {
 	switch {
 	case e.Optional:
 		return false
 	case panicked(e.Err):
 		return true
+	case errors.Is(e.Err, ErrCancelled):
+		return false
 	case e.Op == OpCommit:
 		return record.IsPermanent(e.Err)
 	case e.DeadLettered+e.Dropped > 0 && !e.Kept:

@@ -84,7 +84,7 @@ func TestErrorIsFatal(t *testing.T) {
 
 func TestOutcomeText(t *testing.T) {
 	t.Parallel()
-	for o, want := range []string{"running", "ran", "failed", "blocked", "coalesced", "interrupted", "Outcome(6)"} {
+	for o, want := range []string{"running", "ran", "failed", "blocked", "coalesced", "interrupted", "cancelled", "Outcome(7)"} {
 		assert.Equal(t, want, link.Outcome(o).String())
 	}
 }

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -33,6 +34,7 @@ type lane struct {
 	working  bool
 	calling  bool     // the outlet, or a processor
 	burying  bool     // dead letters are being written
+	cut      bool     // the last push was cancelled: the policy has no say
 	commit   bool     // a barrier has passed that may be committed
 	flush    bool     // holders are to release everything
 	dead     bool     // it was given up
@@ -139,6 +141,9 @@ func (ln *lane) step() bool {
 		l.mu.Lock()
 		return true
 	}
+	if l.cancelled() {
+		return false
+	}
 	if ln.spill.behind() && (ln.queue.len() == 0 || len(ln.head().records) > 0) {
 		return ln.unspool()
 	}
@@ -164,13 +169,14 @@ func (ln *lane) step() bool {
 			u = &own
 		}
 		ln.calling = true
-		ctx, records := l.ctx, e.records
+		ctx, calls, records := l.ctx, l.context(), e.records
 		l.mu.Unlock()
-		err := ln.offer(ctx, records, u)
+		err := ln.offer(calls, records, u)
 		if u.Commit != nil && errors.Is(err, state.ErrConflict) {
 			err = l.conflict(ctx, u.Commit, err)
 		}
 		l.mu.Lock()
+		ln.cut = calls != ctx && context.Cause(calls) == ErrCancelled
 		return ln.answer(records, err)
 	}
 	if in := ln.in; in.waiting() {
@@ -227,7 +233,7 @@ func (ln *lane) passEnd(b *barrier) {
 // l.mu is held as in step.
 func (ln *lane) process(e entry, t *Transfer) bool {
 	l := ln.link
-	ctx, flush := l.ctx, ln.flush
+	ctx, flush := l.context(), ln.flush
 	rejoin(ln.in.replays)
 	ln.in.replays = nil
 	l.mu.Unlock()

@@ -88,6 +88,9 @@ func (l *Link) Start(ctx context.Context) error {
 		l.phase = stopped
 	} else {
 		l.phase, l.ctx, l.cancel = started, life, cancel
+		if l.timing.overlap == CancelPrevious {
+			l.timing.ctx = nil
+		}
 	}
 	l.idle.Broadcast()
 	l.mu.Unlock()

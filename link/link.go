@@ -23,6 +23,7 @@ type Link struct {
 	maxUncommitted   int
 	shutdownTimeout  time.Duration
 	schedule         schedule.Schedule
+	timing           *timing
 	onError          func(context.Context, *Error) error
 	onReport         func(context.Context, Report)
 	letters          *letterbox // of the stages, and of lanes that have no other; may be nil
@@ -133,6 +134,7 @@ func New(c Config) (*Link, error) {
 		skipImmediate:    c.SkipImmediate,
 		shutdownTimeout:  bound(c.ShutdownTimeout, defaultShutdownTimeout),
 		schedule:         c.Schedule,
+		timing:           c.timing(),
 		onError:          c.OnError,
 		onReport:         c.OnReport,
 		limit:            c.DeadLetterLimit,
@@ -537,6 +539,8 @@ func (l *Link) fillReport(t *Transfer) {
 	switch {
 	case t.blocked && !t.stop:
 		t.outcome = Blocked
+	case len(t.errs) > 0 && t.cancelled():
+		t.outcome = Cancelled
 	case len(t.errs) > 0:
 		t.outcome = Failed
 	default:

@@ -19,11 +19,12 @@ const (
 	Blocked                    // it pulled nothing: too much is undelivered, or a stage still fails
 	Coalesced                  // its instant is covered by a later transfer: nothing was done
 	Interrupted                // the link was stopped: nothing was done
+	Cancelled                  // it failed because it was cancelled, see CancelPrevious
 )
 
 // String returns the outcome in lower case.
 func (o Outcome) String() string {
-	names := [...]string{"running", "ran", "failed", "blocked", "coalesced", "interrupted"}
+	names := [...]string{"running", "ran", "failed", "blocked", "coalesced", "interrupted", "cancelled"}
 	if int(o) < len(names) {
 		return names[o]
 	}

@@ -185,7 +185,7 @@ func (t *Transfer) enter(due time.Time) bool {
 	t.due, t.number = due, l.number
 	l.number++
 	l.front = t
-	t.ctx = l.ctx
+	t.ctx = l.renewed()
 	t.sources = l.inlets
 	t.blocked = l.full(t.reason != record.Flush)
 	if l.replays != nil {

@@ -1,0 +1,67 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Cancel ends the context of the calls that the running transfer makes, with
+// [ErrCancelled] as the cause, if a transfer that begins at this moment would have to
+// wait, see Ready. No other call is begun before the next transfer. It does nothing
+// unless Overlap is [CancelPrevious].
+func (l *Link) Cancel() {
+	if l.timing.overlap != CancelPrevious {
+		return
+	}
+	l.mu.Lock()
+	if l.timing.ctx != nil && l.phase == started && !l.ready() {
+		l.timing.cancel(ErrCancelled)
+		for _, ln := range l.allLanes() {
+			if ln.interrupt() { // the next transfer offers again
+				ln.start()
+			}
+		}
+	}
+	l.mu.Unlock()
+}
+
+// context returns what nodes are called with. l.mu is held.
+func (l *Link) context() context.Context {
+	if l.timing.ctx != nil {
+		return l.timing.ctx
+	}
+	return l.ctx
+}
+
+// renewed returns what nodes are called with by a transfer that begins. l.mu is held.
+func (l *Link) renewed() context.Context {
+	if t := l.timing; t.overlap == CancelPrevious && (t.ctx == nil || t.ctx.Err() != nil) {
+		t.ctx, t.cancel = context.WithCancelCause(l.ctx)
+	}
+	return l.context()
+}
+
+// cancelled reports whether no call is begun before the next transfer. l.mu is held.
+func (l *Link) cancelled() bool {
+	return l.timing.ctx != nil && l.phase == started && l.timing.ctx.Err() != nil
+}
+
+// cancelled reports whether the calls of t were. One that was refused made none.
+func (t *Transfer) cancelled() bool { return t.ctx != nil && context.Cause(t.ctx) == ErrCancelled }
+
+// cut marks err, which a call with ctx has returned, if the call was cancelled.
+func cut(ctx context.Context, err error) error {
+	if err == nil || context.Cause(ctx) != ErrCancelled {
+		return err
+	}
+	return cancelled(err)
+}
+
+// cancelled marks err, which is why a call that was cancelled has failed.
+func cancelled(err error) error {
+	if errors.Is(err, ErrCancelled) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCancelled, err)
+}
