@@ -113,10 +113,15 @@ func (h alarmHeap) down(i int) (moved bool) {
 
 // rebuild makes a heap of alarms in any order, without those that are gone.
 func (h *alarmHeap) rebuild() {
-	*h = slices.DeleteFunc(*h, func(a *alarm) bool { return a.gone.Load() })
-	for i, a := range *h {
-		a.place = i
+	left := (*h)[:0]
+	for _, a := range *h {
+		if !a.gone.Load() {
+			a.place = len(left)
+			left = append(left, a)
+		}
 	}
+	clear((*h)[len(left):])
+	*h = left
 	for i := (len(*h) - 2) / children; i >= 0; i-- {
 		h.down(i)
 	}
@@ -137,19 +142,39 @@ func (h alarmHeap) upTo(now time.Duration, batch []*alarm) []*alarm {
 			take(first + c)
 		}
 	}
-	byTime := func(a, b *alarm) int { return int(min(max(a.at-b.at, -1), 1)) }
-	if !slices.IsSortedFunc(batch, byTime) {
-		slices.SortStableFunc(batch, byTime) // a node stays before its children
-	}
+	inOrder(batch) // a node stays before its children
 	return batch
+}
+
+// inOrder sorts alarms by their times. Those of the same time stay as they are. It is a
+// merge sort, which costs nothing where they are in order already.
+func inOrder(all []*alarm) {
+	sorted := true
+	for i := 1; i < len(all) && sorted; i++ {
+		sorted = all[i-1].at <= all[i].at
+	}
+	if sorted {
+		return
+	}
+	half := len(all) / 2
+	left, right := slices.Clone(all[:half]), all[half:]
+	inOrder(left)
+	inOrder(right)
+	for i := range all { // right is part of all, and ahead of i
+		from := &left
+		if len(left) == 0 || len(right) > 0 && right[0].at < left[0].at {
+			from = &right
+		}
+		all[i], *from = (*from)[0], (*from)[1:]
+	}
 }
 
 // advance puts the alarms of a batch to their next instants. Nothing was removed since
 // the batch was taken. What was added is no harm: it is above those of the batch that
 // were due later, and stays there.
 func (h *alarmHeap) advance(batch []*alarm) {
-	for _, a := range slices.Backward(batch) { // children before their parents
-		h.down(a.place)
+	for i := len(batch) - 1; i >= 0; i-- { // children before their parents
+		h.down(batch[i].place)
 	}
 	for _, a := range batch {
 		if a.gone.Load() {

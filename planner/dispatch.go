@@ -27,7 +27,8 @@ func (p *Planner) emit(t Tick) {
 			p.arrive(e, s)
 		}
 	}()
-	s = e.table.span(e.next, t.Due)
+	most, _ := e.link.Misfire()
+	s = e.table.span(e.next, t.Due, most)
 	known = true
 	p.arrive(e, s)
 }
@@ -37,28 +38,21 @@ func (p *Planner) arrive(e *entry, s span) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e.next = s.next
+	o := skipped
 	switch {
 	case e.holds():
-		e.book.heldBack(s)
+		e.book.came(s, 0, paused)
 		return
 	case e.stage != active || p.state != running:
-		e.book.came(s)
-		e.book.ended(interrupted)
+		o = interrupted
+	case !e.pulling() || !e.due.IsZero() || e.backlog != nil || e.link.Overlap() != link.Skip:
+		e.book.came(s, int64(len(s.late))+1, missed)
+		e.await(s)
 		return
 	}
-	e.book.came(s)
-	switch {
-	case !e.due.IsZero(): // it waits for a place still
-		e.book.ended(missed)
-		e.due = s.last
-		p.pool.check()
-	case e.pulling():
-		e.book.ended(skipped)
-		p.pool.check()
-	default:
-		e.due = s.last
-		e.wanted()
-	}
+	e.book.came(s, 1, missed)
+	e.book.ended(o)
+	p.pool.check()
 }
 
 // run makes one transfer, in a goroutine of the pool. It returns, or unwinds, with
@@ -79,6 +73,9 @@ func (p *Planner) ran(e *entry, tick link.Tick, t *link.Transfer) {
 	}
 	p.mu.Lock()
 	p.pool.vacate(e)
+	if e.due.IsZero() {
+		e.backlog = nil
+	}
 	if r := e.forced; r != nil {
 		e.forced = nil
 		r.settle(t, errGoexit)

@@ -9,10 +9,19 @@
 // # Time
 //
 // A [Trigger] says when an instant of a schedule has come; everything else is the
-// planner's. Instants do not drift. A planner that wakes late runs one transfer, for
-// the last instant that has passed; the others are missed. An instant that comes
-// while the link's last transfer is not handed over is skipped. Every instant has
-// exactly one outcome, and the [Ledger] counts them: nothing is dropped in silence.
+// planner's. Instants do not drift, and the Dues of a link never go back. Every
+// instant has exactly one outcome, and the [Ledger] counts them: nothing is dropped in
+// silence.
+//
+// An instant that comes while the link's last transfer is not handed over, or no lane
+// is idle, is skipped. With [link.Config.Overlap] it waits instead, and may cut the
+// transfer off. A forced transfer lets one of those that wait go ahead, and then covers
+// what has come by its own beginning.
+//
+// A planner that wakes late, or had no place for a transfer, runs one, for the last
+// instant that has passed; the others are missed. With [link.Config.Misfire] it runs
+// more of them, in order, or none that is too late. So it is with instants that wait
+// for a transfer: those that give way to later ones are skipped.
 //
 // When a processor that holds records wants them released, the planner makes a
 // transfer that pulls nothing. It waits for one that is running, and is no overlap.

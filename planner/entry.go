@@ -34,8 +34,9 @@ type entry struct {
 	next  time.Time  // the first instant that has not come; zero: there is none
 
 	// What is wanted of it.
-	due   time.Time // the instant that waits; zero: none does
-	first *request  // forced transfers, in order
+	due     time.Time    // the first instant that waits; zero: none does
+	backlog *[]time.Time // those behind it; nil unless it makes up for several
+	first   *request     // forced transfers, in order
 
 	after *entry // the next in the queue
 	slot  int    // its place in pool.running; below 0: it is not running
@@ -86,23 +87,91 @@ func (e *entry) pulling() bool {
 	return e.slot >= 0 && e.reason != record.Flush || e.immediate && !e.holds() || e.first != nil
 }
 
+// patient reports whether an instant waits until the link is ready.
+func (e *entry) patient() bool { return e.backlog != nil || e.link.Overlap() != link.Skip }
+
+// urgent reports whether it is the turn of a forced transfer, which covers the instant
+// that waits. Several that are made up for go first.
+func (e *entry) urgent() bool { return e.first != nil && e.first.passed && e.backlog == nil }
+
+// await lets the instants of s wait that are to be run. p.mu is held.
+func (e *entry) await(s span) {
+	instead, waited := missed, !e.due.IsZero()
+	if !e.queued {
+		instead = skipped // those that wait do so for the link, not for a place
+	}
+	for _, due := range s.late {
+		e.append(due, instead)
+	}
+	e.append(s.last, instead)
+	if e.slot >= 0 && (waited || e.reason != record.Flush) {
+		e.link.Cancel()
+	}
+	e.wanted()
+	if waited {
+		e.p.pool.check()
+	}
+}
+
+// append lets an instant wait behind the others. If they are too many, the first one
+// gives way. p.mu is held.
+func (e *entry) append(due time.Time, instead outcome) {
+	if e.due.IsZero() {
+		e.due = due
+		return
+	}
+	if most, _ := e.link.Misfire(); most > 1 {
+		if e.backlog == nil {
+			e.backlog = new([]time.Time)
+		}
+		if *e.backlog = append(*e.backlog, due); len(*e.backlog) < most {
+			return
+		}
+		e.shift()
+	} else {
+		e.due = due
+	}
+	e.book.ended(instead)
+}
+
+// shift returns the first instant that waits, which does so no longer. p.mu is held.
+func (e *entry) shift() (due time.Time) {
+	due, e.due = e.due, time.Time{}
+	if b := e.backlog; b != nil && len(*b) > 0 {
+		e.due, *b = (*b)[0], (*b)[1:]
+	}
+	return due
+}
+
+// forgo ends the waiting of all instants. p.mu is held.
+func (e *entry) forgo(o outcome) {
+	for !e.due.IsZero() {
+		e.shift()
+		e.book.ended(o)
+	}
+	e.backlog = nil
+}
+
 // wanted looks whether something that is wanted of e can be done, and queues it
 // then. p.mu is held.
 func (e *entry) wanted() {
 	if e.queued || e.slot >= 0 || e.stage != active || e.p.state != running {
 		return
 	}
-	if !e.due.IsZero() || e.immediate && !e.holds() {
+	waits := !e.due.IsZero()
+	if waits && !e.patient() || !waits && e.immediate && !e.holds() {
 		e.p.pool.enqueue(e)
 		return
 	}
-	if e.first == nil && !e.flush {
+	if !waits && e.first == nil && !e.flush {
 		return
 	}
 	e.waiting.Store(true) // first, so that Changed cannot come in between
 	if e.link.Ready() {
 		e.waiting.Store(false)
 		e.p.pool.enqueue(e)
+	} else if waits {
+		e.link.Cancel()
 	}
 }
 
@@ -112,13 +181,27 @@ func (e *entry) pick() (tick link.Tick, ok bool) {
 	if e.stage != active {
 		return link.Tick{}, false
 	}
-	if due := e.due; !due.IsZero() {
-		e.due = time.Time{}
-		if e.link.Ready() {
-			return link.Tick{Due: due, Reason: record.Scheduled}, true
+	for !e.due.IsZero() && !e.urgent() {
+		ready := e.link.Ready()
+		if !ready && e.patient() {
+			e.wanted()
+			return link.Tick{}, false
 		}
-		e.book.ended(skipped)
+		due := e.shift()
+		_, grace := e.link.Misfire()
+		switch {
+		case grace > 0 && time.Since(due) > grace:
+			e.book.ended(missed)
+		case ready:
+			if e.first != nil {
+				e.first.passed = true
+			}
+			return link.Tick{Due: due, Reason: record.Scheduled}, true
+		default:
+			e.book.ended(skipped)
+		}
 	}
+	e.backlog = nil
 	if e.immediate && !e.holds() {
 		e.immediate = false
 		return link.Tick{Reason: record.Immediate}, true
@@ -210,10 +293,7 @@ func (e *entry) Changed(*link.Link) {
 
 // drop takes back everything that is wanted of e, because err. p.mu is held.
 func (e *entry) drop(err error) {
-	if !e.due.IsZero() {
-		e.due = time.Time{}
-		e.book.ended(interrupted)
-	}
+	e.forgo(interrupted)
 	e.immediate, e.flush = false, false
 	for r := e.first; r != nil; r = r.next {
 		r.settle(nil, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"os"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/databay-go/databay/link"
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/planner"
+	"github.com/databay-go/databay/record"
 	"github.com/databay-go/databay/schedule"
 )
 
@@ -166,6 +168,88 @@ func ExamplePlanner_Ledger() {
 	// Output: instants 1 ran 1 <nil>
 }
 
+// With CancelPrevious a pull that hangs is cut off by the next instant, and made again.
+func Example_overlap() {
+	ctx, stop := context.WithCancel(context.Background())
+	pulls := 0
+	prices := newLink(link.Config{
+		Name: "prices",
+		Inlets: []inlet.Inlet{inlet.Of(func(ctx context.Context) ([]int, error) {
+			switch pulls++; pulls {
+			case 1:
+				<-ctx.Done()
+				fmt.Println(context.Cause(ctx))
+				return nil, ctx.Err()
+			case 2:
+				stop()
+				return []int{42}, nil
+			}
+			return nil, nil
+		})},
+		Outlets:  []outlet.Outlet{outlet.Print(os.Stdout)},
+		Schedule: schedule.Every(10 * time.Millisecond),
+		Overlap:  link.CancelPrevious,
+	})
+	p, err := planner.New(&planner.Options{Logger: slog.New(slog.DiscardHandler)}, prices)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := p.Run(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// link: cancelled
+	// 1 42
+}
+
+// With RunAll no instant is left out when the planner is late: here there is one place,
+// and another link keeps it for a while. Each transfer is about its own interval.
+func Example_misfire() {
+	ctx, stop := context.WithCancel(context.Background())
+	pulls := 0
+	sums := newLink(link.Config{
+		Name: "sums",
+		Inlets: []inlet.Inlet{inlet.Func(func(_ context.Context, u record.Update) ([]record.Record, error) {
+			if pulls++; pulls > 1 && pulls < 5 {
+				fmt.Println(u.Due.Sub(u.From))
+			}
+			if pulls == 4 {
+				stop()
+			}
+			return nil, nil
+		})},
+		Outlets:       []outlet.Outlet{outlet.Discard()},
+		Schedule:      schedule.Every(20 * time.Millisecond),
+		SkipImmediate: true,
+		Misfire:       link.Misfire{Policy: link.RunAll, Max: 1000},
+	})
+	var p *planner.Planner
+	hog := newLink(link.Config{
+		Name: "hog",
+		Inlets: []inlet.Inlet{inlet.Func(func(context.Context, record.Update) ([]record.Record, error) {
+			for {
+				if ledger, err := p.Ledger(sums); err != nil || ledger.Instants >= 4 {
+					return nil, err
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})},
+		Outlets:  []outlet.Outlet{outlet.Discard()},
+		Schedule: schedule.Every(time.Hour),
+	})
+	p, err := planner.New(&planner.Options{Concurrency: 1}, hog, sums)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := p.Run(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// 20ms
+	// 20ms
+	// 20ms
+}
+
 // With StopOnError every failure ends Run, also one whose records would be offered
 // again.
 func ExampleStopOnError() {
@@ -224,16 +308,13 @@ func ExampleOptions_onError() {
 // A ticker may refuse schedules that are finer than a program is meant for.
 func ExampleNewTicker() {
 	ticker := planner.NewTicker(&planner.TickerOptions{Resolution: time.Second})
-	p, err := planner.New(&planner.Options{Trigger: ticker}, newLink(link.Config{
+	_, err := planner.New(&planner.Options{Trigger: ticker}, newLink(link.Config{
 		Name:     "busy",
 		Inlets:   []inlet.Inlet{inlet.Values(1)},
 		Outlets:  []outlet.Outlet{outlet.Discard()},
 		Schedule: schedule.Every(10 * time.Millisecond),
 	}))
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(p.Start(context.Background()))
+	fmt.Println(err)
 	// Output: planner: the schedule for "busy" has a step of 10ms, want no less than TickerOptions.Resolution, 1s
 }
 

@@ -11,9 +11,10 @@ import (
 // request is one forced transfer that is asked for. What is not said otherwise is
 // guarded by Planner.mu.
 type request struct {
-	e     *entry
-	next  *request
-	began bool // it is running: it cannot be withdrawn
+	e      *entry
+	next   *request
+	began  bool // it is running: it cannot be withdrawn
+	passed bool // an instant went ahead of it
 
 	// Written before done is closed.
 	transfer *link.Transfer
@@ -40,9 +41,10 @@ func (r *request) settle(t *link.Transfer, err error) {
 // failed, less what a handler has settled.
 //
 // A forced transfer waits until the link's last one is handed over and there is a
-// place for it; it is never skipped, and is made of paused links too. When ctx ends,
-// what has not begun is withdrawn. A planner that is not started, or has been shut
-// down, does [link.Link.Once] with each link.
+// place for it; it is never skipped, and is made of paused links too. One instant that
+// waits goes ahead of it, and so do those that are made up for ([link.RunAll]). When
+// ctx ends, what has not begun is withdrawn. A planner that is not started, or has been
+// shut down, does [link.Link.Once] with each link.
 //
 // An unknown link is [ErrUnknownLink], and nothing is forced then. From inside a
 // transfer of this planner the error is [ErrInside], while the planner is being shut

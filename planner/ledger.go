@@ -12,7 +12,7 @@ import (
 // Ledger says what became of the instants of one link's schedule since the link was
 // started. Each has exactly one outcome:
 //
-//	Instants = Ran + Failed + Blocked + Coalesced + Skipped + Paused + Missed + Interrupted + Open
+//	Instants = Ran + Failed + Blocked + Coalesced + Skipped + Paused + Missed + Interrupted + Cancelled + Open
 type Ledger struct {
 	Instants int64 // have come
 
@@ -20,10 +20,11 @@ type Ledger struct {
 	Failed      int64 // a transfer was made, and a node failed
 	Blocked     int64 // a transfer pulled nothing, since too much is undelivered
 	Coalesced   int64 // another transfer had begun later than the instant
-	Skipped     int64 // a transfer was not handed over yet, or no lane was idle
+	Skipped     int64 // a transfer was not handed over yet, or no lane was idle, see [link.Overlap]
 	Paused      int64 // the link or the planner was paused
-	Missed      int64 // the planner was late, and a later instant was taken
+	Missed      int64 // the planner was late, see [link.Misfire]
 	Interrupted int64 // the link was stopped before, or meanwhile
+	Cancelled   int64 // a transfer was cut off by the next instant, see [link.CancelPrevious]
 	Open        int64 // queued or running: the outcome is not known yet
 
 	// AtLeast says that there were more Instants, all of them Missed or Paused, that were too
@@ -43,16 +44,12 @@ func (l Ledger) String() string {
 	if l.AtLeast {
 		b.WriteString(" or more")
 	}
-	for _, n := range []struct {
-		name  string
-		count int64
-	}{
-		{"ran", l.Ran}, {"failed", l.Failed}, {"blocked", l.Blocked}, {"coalesced", l.Coalesced},
-		{"skipped", l.Skipped}, {"paused", l.Paused}, {"missed", l.Missed}, {"interrupted", l.Interrupted},
-		{"open", l.Open}, {"immediate", l.Immediate}, {"forced", l.Forced}, {"flushed", l.Flushed},
-	} {
-		if n.count != 0 {
-			fmt.Fprintf(&b, " %s %d", n.name, n.count)
+	names := [...]string{"ran", "failed", "blocked", "coalesced", "skipped", "paused", "missed", "interrupted",
+		"cancelled", "open", "immediate", "forced", "flushed"}
+	for i, n := range [...]int64{l.Ran, l.Failed, l.Blocked, l.Coalesced, l.Skipped, l.Paused, l.Missed, l.Interrupted,
+		l.Cancelled, l.Open, l.Immediate, l.Forced, l.Flushed} {
+		if n != 0 {
+			fmt.Fprintf(&b, " %s %d", names[i], n)
 		}
 	}
 	return b.String()
@@ -83,7 +80,14 @@ const (
 	paused
 	missed
 	interrupted
+	cancelled
+	outcomes // how many there are
 )
+
+// of returns the number of an outcome.
+func (l *Ledger) of(o outcome) *int64 {
+	return [...]*int64{&l.Ran, &l.Failed, &l.Blocked, &l.Coalesced, &l.Skipped, &l.Paused, &l.Missed, &l.Interrupted, &l.Cancelled}[o]
+}
 
 // book is the ledger of an entry while it is written. For most links the fields up to
 // others are all there is.
@@ -104,7 +108,10 @@ func (b *book) read() (l Ledger) {
 		l = *b.others
 	}
 	l.Ran, l.Open, l.Immediate = b.ran, b.open, int64(b.immediate)
-	l.Instants = l.Ran + l.Failed + l.Blocked + l.Coalesced + l.Skipped + l.Paused + l.Missed + l.Interrupted + l.Open
+	l.Instants = l.Open
+	for o := range outcomes {
+		l.Instants += *l.of(o)
+	}
 	return l
 }
 
@@ -116,30 +123,20 @@ func (b *book) rare() *Ledger {
 	return b.others
 }
 
-// came notes that instants have come, of which all but the last are missed and the
-// last is open.
-func (b *book) came(s span) {
+// came notes that instants have come: the last ones, as many as open says, are open, and
+// the outcome of the others is o.
+func (b *book) came(s span, open int64, o outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return
 	}
-	b.open++
-	if s.count > 1 {
-		b.rare().Missed += s.count - 1
-		b.rare().AtLeast = b.rare().AtLeast || s.more
+	b.open += open
+	if s.count > open || s.more {
+		l := b.rare()
+		*l.of(o) += s.count - open
+		l.AtLeast = l.AtLeast || s.more
 	}
-}
-
-// heldBack notes that instants have come while the link was paused.
-func (b *book) heldBack(s span) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return
-	}
-	b.rare().Paused += s.count
-	b.rare().AtLeast = b.rare().AtLeast || s.more
 }
 
 // ended notes the outcome of an open instant.
@@ -150,23 +147,10 @@ func (b *book) ended(o outcome) {
 		return
 	}
 	b.open--
-	switch o {
-	case ran:
+	if o == ran {
 		b.ran++
-	case blocked:
-		b.rare().Blocked++
-	case coalesced:
-		b.rare().Coalesced++
-	case skipped:
-		b.rare().Skipped++
-	case paused:
-		b.rare().Paused++
-	case missed:
-		b.rare().Missed++
-	case interrupted:
-		b.rare().Interrupted++
-	default:
-		b.rare().Failed++
+	} else {
+		*b.rare().of(o)++
 	}
 }
 
@@ -218,6 +202,8 @@ func outcomeOf(o link.Outcome) outcome {
 		return coalesced
 	case link.Interrupted:
 		return interrupted
+	case link.Cancelled:
+		return cancelled
 	}
 	return failed
 }

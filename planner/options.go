@@ -2,7 +2,6 @@ package planner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -59,28 +58,28 @@ func StopOnError(_ context.Context, err *link.Error) error { return err }
 
 // withDefaults returns a copy of o, which may be nil, that says everything, and all
 // mistakes in o.
-func (o *Options) withDefaults() (Options, error) {
+func (o *Options) withDefaults() (Options, mistakes) {
 	var full Options
 	if o != nil {
 		full = *o
 	}
-	var errs []error
+	var m mistakes
 	switch t := reflect.ValueOf(full.Trigger); {
 	case !t.IsValid():
 		full.Trigger = NewTicker(nil)
 	case t.Kind() == reflect.Pointer && t.IsNil():
-		errs = append(errs, fmt.Errorf("Options.Trigger is a nil %T", full.Trigger))
+		m.add("Options.Trigger is a nil %T", full.Trigger)
+		full.Trigger = nil
 	default:
 		if v, ok := full.Trigger.(interface{ Validate() error }); ok {
 			if err := v.Validate(); err != nil {
-				errs = append(errs, fmt.Errorf("Options.Trigger: %w", err))
+				m.add("Options.Trigger: %w", err)
 			}
 		}
 	}
 	switch {
 	case full.Concurrency < -1:
-		errs = append(errs, fmt.Errorf("Options.Concurrency is %d, want more than 0, 0 for %d or -1 for no bound",
-			full.Concurrency, defaultConcurrency))
+		m.add("Options.Concurrency is %d, want more than 0, 0 for %d or -1 for no bound", full.Concurrency, defaultConcurrency)
 	case full.Concurrency == -1:
 		full.Concurrency = math.MaxInt
 	case full.Concurrency == 0:
@@ -88,13 +87,17 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	switch {
 	case full.ShutdownTimeout < -1:
-		errs = append(errs, fmt.Errorf("Options.ShutdownTimeout is %v, want more than 0, 0 for %v or -1 for no bound",
-			full.ShutdownTimeout, defaultShutdownTimeout))
+		m.add("Options.ShutdownTimeout is %v, want more than 0, 0 for %v or -1 for no bound", full.ShutdownTimeout, defaultShutdownTimeout)
 	case full.ShutdownTimeout == 0:
 		full.ShutdownTimeout = defaultShutdownTimeout
 	}
 	if full.Logger == nil {
 		full.Logger = slog.Default()
 	}
-	return full, errors.Join(errs...)
+	return full, m
 }
+
+// mistakes collects what is wrong.
+type mistakes []error
+
+func (m *mistakes) add(format string, args ...any) { *m = append(*m, fmt.Errorf(format, args...)) }

@@ -1,10 +1,6 @@
 package planner
 
-import (
-	"time"
-
-	"github.com/databay-go/databay/link"
-)
+import "github.com/databay-go/databay/link"
 
 // Pause holds the schedules of links, or that of the whole planner if no link is
 // given: no transfer begins because of an instant, until Resume. One that is running
@@ -37,9 +33,8 @@ func (p *Planner) hold(links []*link.Link, on bool) error {
 		if len(links) > 0 {
 			e.paused = on
 		}
-		if on && !e.due.IsZero() { // an instant waits for a place
-			e.due = time.Time{}
-			e.book.ended(paused)
+		if on {
+			e.forgo(paused)
 		}
 		e.wanted()
 	}

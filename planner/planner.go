@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/databay-go/databay/link"
+	"github.com/databay-go/databay/schedule"
 )
 
 // Planner runs links on their schedules. Its methods are safe for concurrent use,
@@ -58,7 +59,7 @@ const (
 // Links and the trigger belong to the planner until they are removed or the planner
 // is shut down.
 func New(opts *Options, links ...*link.Link) (*Planner, error) {
-	full, err := opts.withDefaults()
+	full, m := opts.withDefaults()
 	p := &Planner{
 		opts:   full,
 		life:   make(chan struct{}, 1),
@@ -72,9 +73,8 @@ func New(opts *Options, links ...*link.Link) (*Planner, error) {
 	p.past = past
 	p.pool.init(p, full.Concurrency)
 	p.reporter.init(full.OnReport)
-	added, linksErr := p.admit(links)
-	if err = errors.Join(err, linksErr); err != nil {
-		p.dismiss(added)
+	_, err := p.admit(links, m)
+	if err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -117,12 +117,16 @@ func (p *Planner) find(l *link.Link) (*entry, error) {
 }
 
 // findAll returns the entries of links, of all if there are none. p.mu is held.
-func (p *Planner) findAll(links []*link.Link) ([]*entry, error) {
+func (p *Planner) findAll(links []*link.Link) (entries []*entry, err error) {
 	if len(links) == 0 {
-		return slices.DeleteFunc(slices.Clone(p.links), func(e *entry) bool { return e.stage == joining || e.stage == leaving }), nil
+		for _, e := range p.links {
+			if e.stage != joining && e.stage != leaving {
+				entries = append(entries, e)
+			}
+		}
+		return entries, nil
 	}
 	var errs []error
-	entries := make([]*entry, 0, len(links))
 	for i, l := range links {
 		e, err := p.find(l)
 		switch {
@@ -169,32 +173,51 @@ func (p *Planner) acquire(ctx context.Context) error {
 
 func (p *Planner) release() { <-p.life }
 
-// admit makes entries of links, all or none.
-func (p *Planner) admit(links []*link.Link) ([]*entry, error) {
+// fits asks the trigger whether it serves the schedules of links.
+func (p *Planner) fits(links []*link.Link, m *mistakes) {
+	t, ok := p.opts.Trigger.(interface {
+		Fits(id string, s schedule.Schedule) error
+	})
+	for _, l := range links {
+		if !ok || l == nil || l.Schedule() == nil {
+			continue
+		}
+		panicked := guard(func() {
+			if err := t.Fits(l.Name(), l.Schedule()); err != nil {
+				m.add("%w", err)
+			}
+		})
+		if panicked != nil {
+			m.add("planner: link %q: Config.Schedule: %w", l.Name(), panicked)
+		}
+	}
+}
+
+// admit makes entries of links, all or none: none if there is a mistake, as in m.
+func (p *Planner) admit(links []*link.Link, m mistakes) ([]*entry, error) {
+	p.fits(links, &m)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var errs []error
 	var added []*entry
 	for i, l := range links {
 		if l == nil {
-			errs = append(errs, fmt.Errorf("planner: link %d of %d is nil", i, len(links)))
+			m.add("planner: link %d of %d is nil", i, len(links))
 			continue
 		}
 		if l.Schedule() == nil {
-			errs = append(errs, fmt.Errorf("planner: link %q: Config.Schedule is nil, want one", l.Name()))
+			m.add("planner: link %q: Config.Schedule is nil, want one", l.Name())
 		}
 		if e := p.byName[l.Name()]; e != nil {
 			if e.link == l {
-				errs = append(errs, fmt.Errorf("planner: link %q is given twice: %w", l.Name(), ErrDuplicateLink))
+				m.add("planner: link %q is given twice: %w", l.Name(), ErrDuplicateLink)
 			} else {
-				errs = append(errs, fmt.Errorf("planner: two links have the name %q, want Config.Name to be unique: %w",
-					l.Name(), ErrDuplicateLink))
+				m.add("planner: two links have the name %q, want Config.Name to be unique: %w", l.Name(), ErrDuplicateLink)
 			}
 			continue
 		}
 		e := &entry{p: p, link: l, slot: -1}
 		if err := l.Attach(e, &p.nodes); err != nil {
-			errs = append(errs, fmt.Errorf("planner: %w", err))
+			m.add("planner: %w", err)
 			continue
 		}
 		p.index.Lock()
@@ -203,12 +226,9 @@ func (p *Planner) admit(links []*link.Link) ([]*entry, error) {
 		p.links = append(p.links, e)
 		added = append(added, e)
 	}
-	if len(errs) > 0 {
-		p.forget(added)
-		for _, e := range added {
-			_ = e.link.Attach(nil, nil)
-		}
-		return nil, errors.Join(errs...)
+	if len(m) > 0 {
+		p.expunge(added)
+		return nil, errors.Join(m...)
 	}
 	return added, nil
 }
@@ -217,6 +237,11 @@ func (p *Planner) admit(links []*link.Link) ([]*entry, error) {
 func (p *Planner) dismiss(entries []*entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.expunge(entries)
+}
+
+// expunge is dismiss for who holds p.mu.
+func (p *Planner) expunge(entries []*entry) {
 	p.forget(entries)
 	for _, e := range entries {
 		_ = e.link.Attach(nil, nil)
@@ -234,5 +259,12 @@ func (p *Planner) forget(entries []*entry) {
 		delete(p.byName, e.link.Name())
 		e.stage = gone
 	}
-	p.links = slices.DeleteFunc(p.links, func(e *entry) bool { return e.stage == gone })
+	left := p.links[:0]
+	for _, e := range p.links {
+		if e.stage != gone {
+			left = append(left, e)
+		}
+	}
+	clear(p.links[len(left):])
+	p.links = left
 }

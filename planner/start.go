@@ -99,7 +99,7 @@ func (p *Planner) Add(ctx context.Context, links ...*link.Link) error {
 	if state >= stopping {
 		return ErrClosed
 	}
-	added, err := p.admit(links)
+	added, err := p.admit(links, nil)
 	if err != nil || state == fresh {
 		return err
 	}
@@ -214,7 +214,8 @@ func (p *Planner) begin(e *entry, anchor time.Time, settled *atomic.Bool) error 
 // undo shuts links down that were started together, the last one first.
 func (p *Planner) undo(up []*entry) error {
 	var errs []error
-	for _, e := range slices.Backward(up) {
+	for i := len(up) - 1; i >= 0; i-- {
+		e := up[i]
 		p.opts.Trigger.Remove(e.link.Name())
 		p.become(leaving, e)
 		errs = append(errs, p.shutLink(e))

@@ -265,11 +265,27 @@ func TestAddMistakes(t *testing.T) {
 func TestResolution(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func() planner.Trigger { return planner.NewTicker(&planner.TickerOptions{Resolution: time.Second}) }, func(b *bench) {
-		p := b.running(planner.Options{}, b.link("slow", time.Second))
-		err := p.Add(b.Context(), b.link("fast", time.Second-1))
-		require.ErrorContains(b, err, `"fast"`)
-		require.ErrorContains(b, err, "999.999999ms")
+		fast := b.link("fast", time.Second-1)
+		bad := []*link.Link{fast, b.link("broken", time.Hour, scheduled(atFunc(func(time.Time) time.Time { panic("boom") })))}
+		refused := func(err error) {
+			b.Helper()
+			require.ErrorContains(b, err, `the schedule for "fast" has a step of 999.999999ms, want no less than TickerOptions.Resolution, 1s`)
+			require.ErrorContains(b, err, `link "broken": Config.Schedule: panic: boom`)
+		}
+		_, err := planner.New(&planner.Options{Trigger: b.trigger, Concurrency: -2}, append(bad, nil)...)
+		refused(err)
+		require.ErrorContains(b, err, "Concurrency is -2", "all at once")
+		require.ErrorContains(b, err, "link 2 of 3 is nil")
+
+		p := b.planner(planner.Options{}, b.link("slow", time.Second))
+		refused(p.Add(b.Context(), bad...))
+		require.NoError(b, p.Start(b.Context()))
+		refused(p.Add(b.Context(), bad...))
 		require.NoError(b, p.Add(b.Context(), b.link("once", time.Hour, scheduled(b.instants(time.Millisecond)))))
+		require.Len(b, p.Links(), 2)
+
+		trigger := planner.NewTicker(&planner.TickerOptions{Resolution: time.Second})
+		require.ErrorContains(b, trigger.Add("x", schedule.Every(time.Millisecond), b.began), "has a step of 1ms")
 	})
 }
 

@@ -303,12 +303,12 @@ func (p *Planner) shutLink(e *entry) error {
 // open joins the failures of a link that has been shut down, the last Report of which
 // is r. Those whose records were delivered in the end are none.
 func open(r link.Report, failures []error) error {
-	open := unique(failures)
-	if !abandoned(r.Account) {
-		open = slices.DeleteFunc(open, func(err error) bool {
-			failure, ok := errors.AsType[*link.Error](err)
-			return ok && failure.Kept
-		})
+	lost := abandoned(r.Account)
+	var open []error
+	for _, err := range unique(failures) {
+		if failure, ok := errors.AsType[*link.Error](err); !ok || !failure.Kept || lost {
+			open = append(open, err)
+		}
 	}
 	return errors.Join(open...)
 }

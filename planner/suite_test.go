@@ -98,7 +98,7 @@ func (b *bench) ledger(p *planner.Planner, l *link.Link) planner.Ledger {
 	ledger, err := p.Ledger(l)
 	require.NoError(b, err)
 	sum := ledger.Ran + ledger.Failed + ledger.Blocked + ledger.Coalesced + ledger.Skipped +
-		ledger.Paused + ledger.Missed + ledger.Interrupted + ledger.Open
+		ledger.Paused + ledger.Missed + ledger.Interrupted + ledger.Cancelled + ledger.Open
 	assert.Equal(b, ledger.Instants, sum, "every instant has one outcome: %v", ledger)
 	return ledger
 }

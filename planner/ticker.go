@@ -18,8 +18,8 @@ const maxSleep = time.Minute
 
 // TickerOptions adjusts the ticker trigger. The zero value is a good default.
 type TickerOptions struct {
-	// Resolution is the smallest step a schedule may have: Add refuses one whose
-	// first two instants are closer together. If zero, any step will do.
+	// Resolution is the smallest step a schedule may have: one whose first two
+	// instants are closer together is refused. If zero, any step will do.
 	Resolution time.Duration
 }
 
@@ -74,7 +74,7 @@ func (t *ticker) Validate() error {
 // Add is part of [Trigger].
 func (t *ticker) Add(id string, s schedule.Schedule, after time.Time) error {
 	first := s.Next(after)
-	if err := t.checkStep(id, s, first); err != nil {
+	if err := t.step(id, s, first); err != nil {
 		return err
 	}
 	t.mu.Lock()
@@ -99,7 +99,20 @@ func (t *ticker) Add(id string, s schedule.Schedule, after time.Time) error {
 	return nil
 }
 
-func (t *ticker) checkStep(id string, s schedule.Schedule, first time.Time) error {
+// Fits is asked by New and Add of the planner, see [Trigger].
+func (t *ticker) Fits(id string, s schedule.Schedule) error {
+	if t.opts.Resolution <= 0 {
+		return nil // s is not even asked
+	}
+	now := time.Now()
+	if b, ok := s.(schedule.Binder); ok {
+		s = b.Bind(id, now)
+	}
+	return t.step(id, s, s.Next(now))
+}
+
+// step refuses a schedule of too small a step.
+func (t *ticker) step(id string, s schedule.Schedule, first time.Time) error {
 	if t.opts.Resolution <= 0 || first.IsZero() {
 		return nil
 	}

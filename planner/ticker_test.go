@@ -48,6 +48,33 @@ func TestTickerOrder(t *testing.T) {
 	})
 }
 
+// Many that are due at the same instants are found late, in any order, and go on at every
+// instant.
+func TestTickerLateTogether(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 3))
+			began := time.Now()
+			ticker := planner.NewTicker(nil)
+			every := make([]time.Duration, 50)
+			for i := range every {
+				every[i] = time.Duration(1+r.IntN(9)) * 100 * time.Millisecond
+				require.NoError(t, ticker.Add(fmt.Sprint(i), schedule.Every(every[i]).(schedule.Binder).Bind("", began), began))
+			}
+			time.Sleep(950 * time.Millisecond)
+			emits := make(map[string]int)
+			require.NoError(t, ticker.Start(func(tick planner.Tick) { emits[tick.ID]++ }))
+			time.Sleep(10 * time.Second)
+			ticker.Stop()
+			for i, d := range every {
+				late := int(950*time.Millisecond/d) - 1
+				require.Equal(t, int(10950*time.Millisecond/d)-late, emits[fmt.Sprint(i)], "every %v", d)
+			}
+		})
+	}
+}
+
 // Schedules are added and removed at random, from inside emits too, while others are
 // due; what is there is emitted exactly at its instants.
 func TestTickerChurn(t *testing.T) {

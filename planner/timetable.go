@@ -55,15 +55,16 @@ func (t *timetable) Next(after time.Time) (next time.Time) {
 
 // span is what has passed when an emit is made.
 type span struct {
-	last  time.Time // the last instant that has passed
-	next  time.Time // the one after it
-	count int64     // how many have passed, last among them
-	more  bool      // there are more than count
+	last  time.Time   // the last instant that has passed
+	next  time.Time   // the one after it
+	count int64       // how many have passed, last among them
+	more  bool        // there are more than count
+	late  []time.Time // those before last that are run too
 }
 
 // span returns what has passed since first, which is the first instant that was not
-// known to have passed, when the one at due has.
-func (t *timetable) span(first, due time.Time) span {
+// known to have passed, when the one at due has. As many as most says are to be run.
+func (t *timetable) span(first, due time.Time, most int) span {
 	s := span{last: due, next: t.Next(due), count: 1}
 	if !s.next.IsZero() {
 		if now := time.Now(); !s.next.After(now) {
@@ -72,6 +73,7 @@ func (t *timetable) span(first, due time.Time) span {
 	}
 	if s.last.After(first) {
 		s.count, s.more = t.count(first, s.last)
+		s.late = t.before(first, s.last, most-1)
 	}
 	return s
 }
@@ -117,6 +119,18 @@ func (t *timetable) count(first, last time.Time) (n int64, more bool) {
 		at = t.Next(at)
 	}
 	return max(n, 2), false
+}
+
+// before returns the n instants before last that are the latest, in order, or as many
+// as there are from first on.
+func (t *timetable) before(first, last time.Time, n int) []time.Time {
+	found := make([]time.Time, n)
+	for n > 0 && last.After(first) {
+		n--
+		last, _ = t.lastUpTo(first, last.Add(-1))
+		found[n] = last
+	}
+	return found[n:]
 }
 
 // guard calls f, which calls the schedule. If it panics or calls runtime.Goexit,

@@ -10,6 +10,10 @@ import (
 // the [Planner]'s business. A Trigger serves one planner and is started once.
 //
 // All methods may be called concurrently, and from inside emit.
+//
+// A Trigger may know mistakes: New of the planner asks its Validate() error and, as Add
+// does, its Fits(id string, s schedule.Schedule) error, if it has them. Fits returns why
+// the trigger does not serve s, which is not bound yet.
 type Trigger interface {
 	// Add makes the trigger call emit at s.Next(after), and from then on at
 	// s.Next of the instant it called at or of the present, whichever is later:
