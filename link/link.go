@@ -26,9 +26,9 @@ type Link struct {
 	timing           *timing
 	onError          func(context.Context, *Error) error
 	onReport         func(context.Context, Report)
-	letters          *letterbox // of the stages, and of lanes that have no other; may be nil
-	limit            DeadLetterLimit
-	chain            *chain // of the transfer before its hand-over; nil without stages
+	letters          *letterbox       // of the stages, and of lanes that have no other; may be nil
+	limit            *DeadLetterLimit // nil: there is none
+	chain            *chain           // of the transfer before its hand-over; nil without stages
 	isolation        Isolation
 	pushEmpty        bool
 	skipImmediate    bool
@@ -137,7 +137,9 @@ func New(c Config) (*Link, error) {
 		timing:           c.timing(),
 		onError:          c.OnError,
 		onReport:         c.OnReport,
-		limit:            c.DeadLetterLimit,
+	}
+	if c.DeadLetterLimit != (DeadLetterLimit{}) {
+		l.limit = new(c.DeadLetterLimit)
 	}
 	l.idle.L = &l.mu
 	if !isNil(c.DeadLetter) {

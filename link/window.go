@@ -34,8 +34,8 @@ type window struct {
 	count    int64   // dead letters
 }
 
-func newWindow(d DeadLetterLimit) *window {
-	if d.Of == 0 {
+func newWindow(d *DeadLetterLimit) *window {
+	if d == nil || d.Of == 0 {
 		return nil
 	}
 	return &window{of: int64(d.Of), size: int64(d.Max) + 1}
