@@ -414,9 +414,9 @@ func (j *journal) early(b *barrier) *record.Commit {
 // conflict finds out why an atomic outlet could not write c: err is a conflict. It
 // returns nil if c is written, and the records with it, by an offer whose answer was
 // lost. Another writer's value stops the link.
-func (l *Link) conflict(ctx context.Context, c *record.Commit, err error) error {
+func (l *Link) conflict(c *record.Commit, err error) error {
 	l.mu.Lock()
-	j := l.journal
+	j, ctx := l.journal, l.ctx
 	if j.running { // inlets are being added; what is offered again will tell
 		l.mu.Unlock()
 		return err

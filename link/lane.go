@@ -169,14 +169,14 @@ func (ln *lane) step() bool {
 			u = &own
 		}
 		ln.calling = true
-		ctx, calls, records := l.ctx, l.context(), e.records
+		ctx, records := l.context(), e.records
 		l.mu.Unlock()
-		err := ln.offer(calls, records, u)
-		if u.Commit != nil && errors.Is(err, state.ErrConflict) {
-			err = l.conflict(ctx, u.Commit, err)
+		err := ln.offer(ctx, records, u)
+		if err != nil && u.Commit != nil && errors.Is(err, state.ErrConflict) {
+			err = l.conflict(u.Commit, err)
 		}
 		l.mu.Lock()
-		ln.cut = calls != ctx && context.Cause(calls) == ErrCancelled
+		ln.cut = err != nil && context.Cause(ctx) == ErrCancelled
 		return ln.answer(records, err)
 	}
 	if in := ln.in; in.waiting() {

@@ -106,7 +106,9 @@ func (s *source) pull(ctx context.Context, u *record.Update) {
 		return
 	}
 	records, err := s.in.Pull(ctx, *u)
-	s.records, s.err = records, cut(ctx, sound(err))
+	if s.records = records; err != nil {
+		s.err = cut(ctx, sound(err))
+	}
 	if s.at != nil {
 		s.locate()
 	}
