@@ -235,15 +235,18 @@ func (j *journal) write(ctx context.Context, b *barrier) error {
 		if getErr != nil {
 			return errors.Join(err, getErr)
 		}
+		number, ours := j.ours(found)
 		switch {
 		case bytes.Equal(found, value): // written after all, or by an atomic outlet
 			j.commit(b, value, rev)
 			return nil
 		case rev == j.rev: // not written
-		case j.ours(found):
-			j.rev = rev
-		default:
+		case !ours:
 			return j.fencing(rev)
+		case number > b.number: // by an atomic outlet that was given up
+			return nil
+		default:
+			j.rev = rev
 		}
 	}
 	return err
@@ -254,10 +257,10 @@ func (j *journal) fencing(rev int64) error {
 	return fmt.Errorf("%w: %q holds revision %d, this one's is %d", ErrFenced, j.key, rev, j.rev)
 }
 
-// ours reports whether this writer wrote value in this term.
-func (j *journal) ours(value []byte) bool {
+// ours reports whether this writer wrote value in this term, and the number in it.
+func (j *journal) ours(value []byte) (number int64, ok bool) {
 	s, err := decodeStored(value)
-	return err == nil && s.Writer == j.writer
+	return s.Number, err == nil && s.Writer == j.writer
 }
 
 func (j *journal) commit(b *barrier, value []byte, rev int64) {
@@ -436,7 +439,7 @@ func (l *Link) conflict(c *record.Commit, err error) error {
 		l.mu.Unlock()
 		return nil
 	}
-	if unread != nil || rev == c.Revision || j.ours(found) {
+	if _, ours := j.ours(found); unread != nil || rev == c.Revision || ours {
 		if unread == nil {
 			j.rev = rev
 		}

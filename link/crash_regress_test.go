@@ -240,3 +240,55 @@ func TestRegressGivenUpLaneBalances(t *testing.T) {
 		close(free)
 	})
 }
+
+// A commit that says nothing but a number, and is made at the stop, does not write over
+// that of an atomic outlet which was given up and is done after all.
+func TestRegressOlderCommitAfterAnAtomicOutlet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(vault)
+		out := &regressLate{store: store, free: make(chan struct{}), done: make(chan struct{})}
+		pulls := 0
+		l, err := link.New(link.Config{
+			Name: "regress", State: store, ShutdownTimeout: time.Second, Outlets: []outlet.Outlet{out},
+			Inlets: []inlet.Inlet{inlet.Since("n", func(_ context.Context, after int) ([]int, int, error) {
+				if pulls++; pulls <= 2 {
+					return nil, after, nil
+				}
+				return []int{after + 1}, after + 1, nil
+			})},
+		})
+		require.NoError(t, err)
+		require.NoError(t, l.Start(t.Context()))
+		for range 2 { // the second one has nothing to commit
+			_, err = l.Transfer(t.Context(), link.Tick{})
+			require.NoError(t, err)
+		}
+		go l.Transfer(context.Background(), link.Tick{})
+		synctest.Wait()
+		store.put = func(_ int, do func() (int64, error)) (int64, error) { // the link's
+			close(out.free)
+			<-out.done
+			store.put = nil
+			return do()
+		}
+		_, err = l.Shutdown(t.Context())
+		require.ErrorContains(t, err, "abandoned")
+		require.Len(t, store.puts, 2, "the link has tried")
+		assert.Equal(t, "1", position(t, store, "link/regress", "n"), "it is delivered")
+	})
+}
+
+// regressLate is an outlet that writes commits, when it is freed.
+type regressLate struct {
+	store      *vault
+	free, done chan struct{}
+}
+
+func (o *regressLate) Store() any { return o.store }
+
+func (o *regressLate) Push(ctx context.Context, _ []record.Record, u record.Update) error {
+	<-o.free
+	defer close(o.done)
+	_, err := o.store.Memory.Put(context.WithoutCancel(ctx), u.Commit.Key, u.Commit.Value, u.Commit.Revision)
+	return err
+}
