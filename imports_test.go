@@ -19,13 +19,13 @@ const module = "github.com/databay-go/databay"
 
 // core is what every program links, and what each of it may import of ours.
 var core = map[string][]string{
-	"record":   nil,        // the vocabulary, at the bottom
-	"schedule": nil,        // arithmetic over time
-	"state":    nil,        // a store knows keys and bytes only
-	"inlet":    {"record"}, // an author of inlets reads two packages
-	"outlet":   {"record"}, // the same
-	"spool":    {"record"}, // where records overflow to
-	"buffer":   {"record"}, // a Processor like any other
+	"record":   nil,                 // the vocabulary, at the bottom
+	"schedule": nil,                 // arithmetic over time
+	"state":    nil,                 // a store knows keys and bytes only
+	"inlet":    {"record"},          // an author of inlets reads two packages
+	"outlet":   {"record"},          // the same
+	"spool":    {"record"},          // where records overflow to
+	"buffer":   {"record", "spool"}, // a Processor like any other, which may overflow
 	"link":     {"record", "inlet", "outlet", "schedule", "state", "spool"},
 	"planner":  {"record", "schedule", "link", "planner/internal/goroutine"},
 

@@ -68,6 +68,22 @@ type Holding struct {
 	// Wake is when it wants to be called with no records: later than the call that
 	// has just returned. Zero is never, as when nothing is held.
 	Wake time.Time
+
+	// Released, of a [Settler], stands for all that it has released until now. It
+	// grows with what is released, and is 0 at first.
+	Released int64
+}
+
+// Settler is a [Holder] whose records survive a crash, and so must those that it has
+// released, until they are delivered: no inlet returns them again. It keeps them until
+// it is told.
+type Settler interface {
+	Holder
+
+	// Settled says that whatever was released when Released was this number is
+	// delivered, or done with in another way. If it fails it is called again with a
+	// later number. It may be called concurrently with Process, but not with itself.
+	Settled(ctx context.Context, released int64) error
 }
 
 // Each returns a processor that calls f for every record by itself. A record for

@@ -23,6 +23,10 @@ type Record struct {
 type Origin struct {
 	// Inlet is the name of the inlet.
 	Inlet string
+
+	// Spooled says that the record was read from a spool, which has it until it is
+	// delivered. If it is given up before, it is not lost.
+	Spooled bool
 }
 
 // New returns a record of payload with the given attributes as its metadata.

@@ -68,6 +68,21 @@ type Stats struct {
 	Limit   int64 // of Bytes, 0 for none
 }
 
+// Fitter is a Spool that can say beforehand what Append would answer to a record.
+type Fitter interface {
+	Spool
+
+	// Fits returns the cause for which Append would refuse r for good, or nil.
+	Fits(r record.Record) error
+}
+
+// User is a node that has a Spool. A link starts the spool before the node and shuts it
+// down after it. Nothing else may use the spool.
+type User interface {
+	// Spool returns the spool, the same at every call, or nil if there is none.
+	Spool() Spool
+}
+
 // Codec makes bytes of records and records of bytes. It is safe for concurrent use.
 type Codec interface {
 	// Encode returns the bytes of a record. An error means that this record cannot

@@ -51,7 +51,7 @@ type Spool struct {
 	stats spool.Stats
 }
 
-var _ spool.Spool = (*Spool)(nil)
+var _ spool.Fitter = (*Spool)(nil)
 
 // New returns the spool in the file at path. It does not touch the file. Nil options
 // are the default. Mistakes are errors of [Spool.Validate] and of Start.
@@ -224,6 +224,15 @@ func (s *Spool) Append(ctx context.Context, records []record.Record) error {
 	s.stats.Records += len(frames)
 	s.stats.Bytes += total
 	return failures.Err()
+}
+
+// Fits says why Append would refuse r for good: the codec does not know it, or it is
+// larger than MaxBytes.
+func (s *Spool) Fits(r record.Record) error {
+	if _, err := s.encode(r, time.Now()); err != nil {
+		return record.Permanent(s.failed(err))
+	}
+	return nil
 }
 
 // encode returns the frame of a record, without its checksum.
