@@ -3,12 +3,14 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/spool"
 )
 
 // Controller is a rule that decides whether what a buffer holds is released. The
@@ -41,11 +43,24 @@ type Options struct {
 	MaxAge time.Duration
 
 	// Controllers are rules of your own. They are asked before the others, in
-	// order.
+	// order. There are none with a Spool, since they are given all that is held.
 	Controllers []Controller
 
 	// All demands that every rule agrees to release. Otherwise one is enough.
 	All bool
+
+	// Spool is where what is held overflows to: see "Overflow" in the package
+	// documentation. If nil, all is held in memory.
+	Spool spool.Spool
+
+	// Pending is how many records may be held in memory if there is a Spool. With as
+	// many, and no release, all of them are moved there; with 1, every record is. If
+	// zero, 10,000.
+	Pending int
+
+	// OnDamage is told of every record that cannot be read from the Spool, which is
+	// then left out. If nil, the default logger is.
+	OnDamage func(error)
 
 	// OnReset is called whenever the buffer has become empty: after every release,
 	// every Reset, and a Start that found records held. Then the next round
@@ -71,17 +86,21 @@ type Options struct {
 type Buffer struct {
 	opts    Options
 	invalid error
+	calls   sync.Mutex                // of calls that change what is in the spool, if there is one
+	origins map[string]*record.Origin // of records that were read from it, by inlet
 
 	mu       sync.Mutex
 	round    round
 	flush    bool
-	discards int // how often held records were discarded
-	room     int // to make for the records of a round
+	discards int     // how often held records were discarded
+	room     int     // to make for the records of a round
+	away     []int64 // what was released and is in the spool still, in order
 }
 
 var (
 	_ record.Processor = (*Buffer)(nil)
-	_ record.Holder    = (*Buffer)(nil)
+	_ record.Settler   = (*Buffer)(nil)
+	_ spool.User       = (*Buffer)(nil)
 )
 
 // New returns a buffer with the given rules. Nil is none of them. The options are
@@ -117,6 +136,28 @@ func (o *Options) validate() error {
 	for i, c := range o.Controllers {
 		if c == nil {
 			wrong("Controllers[%d] is nil, want a function", i)
+		}
+	}
+	if o.Pending < 0 {
+		wrong("Pending is %d, want at least 1, or 0 for %d", o.Pending, defaultPending)
+	}
+	if o.Spool == nil {
+		if o.Pending > 0 {
+			wrong("Pending is %d without a Spool, want one", o.Pending)
+		}
+		if o.OnDamage != nil {
+			wrong("OnDamage is set without a Spool, want one")
+		}
+		return errors.Join(errs...)
+	}
+	if len(o.Controllers) > 0 {
+		wrong("Controllers and Spool are set, want one of them: a controller is given all that is held")
+	}
+	if v := reflect.ValueOf(o.Spool); v.Kind() == reflect.Pointer && v.IsNil() {
+		wrong("Spool is a nil %T", o.Spool)
+	} else if v, ok := o.Spool.(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			wrong("Spool: %w", err)
 		}
 	}
 	return errors.Join(errs...)

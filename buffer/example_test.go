@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/databay-go/databay/buffer"
 	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/spool"
+	"github.com/databay-go/databay/spool/boltspool"
 )
 
 // give gives a buffer one record for each payload and prints what it returns.
@@ -141,4 +145,53 @@ func ExampleBuffer_Validate() {
 	// Output:
 	// buffer: Count is -1, want at least 1, or 0 for none
 	// buffer: MaxAge is -1s, want more than 0, or 0 for none
+}
+
+// What is more than the memory is meant for overflows to a file, where it survives the
+// process.
+func ExampleOptions_spool() {
+	ctx := context.Background()
+	folder, err := os.MkdirTemp("", "buffer")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	run := func(f func(b *buffer.Buffer)) { // a process; a link starts and stops the spool
+		s := boltspool.New(filepath.Join(folder, "held.spool"), spool.JSON[int](), nil)
+		if err := s.Start(ctx); err != nil {
+			panic(err)
+		}
+		b := buffer.New(&buffer.Options{Count: 100, Spool: s, Pending: 3})
+		if err := b.Start(ctx); err != nil {
+			panic(err)
+		}
+		f(b)
+		fmt.Println("in the file:", s.Stats().Records)
+		if err := s.Shutdown(ctx); err != nil {
+			panic(err)
+		}
+	}
+	run(func(b *buffer.Buffer) {
+		give(b, 1, 2, 3, 4)
+		give(b, 5) // it is in memory, and gone with the process
+		fmt.Println("held:", b.Holding().Records, "not on disk:", b.Holding().Span)
+	})
+	run(func(b *buffer.Buffer) {
+		give(b, 6) // the first call releases what is in the file
+	})
+	run(func(b *buffer.Buffer) {
+		give(b) // nobody has said that it is delivered
+		if err := b.Settled(ctx, b.Holding().Released); err != nil {
+			panic(err)
+		}
+	})
+	// Output:
+	// [1 2 3 4] -> [] <nil>
+	// [5] -> [] <nil>
+	// held: 5 not on disk: 1
+	// in the file: 4
+	// [6] -> [1 2 3 4 6] <nil>
+	// in the file: 4
+	// [] -> [1 2 3 4] <nil>
+	// in the file: 0
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/spool"
 )
 
 // decide asks the rules whether everything in r is released.
@@ -23,7 +24,7 @@ func (b *Buffer) decide(r round) (bool, error) {
 		}
 	}
 	if o.Count > 0 {
-		if yes := len(r.held) >= o.Count; yes != o.All {
+		if yes := r.records() >= o.Count; yes != o.All {
 			return yes, nil
 		}
 	}
@@ -70,43 +71,85 @@ func (o *Options) guarded(i int, held []record.Record) (yes bool, err error) {
 	return o.Controllers[i](held)
 }
 
-// measure returns the records that have a size, the sum of these sizes, and a
-// Partial of those that have none.
-func (o *Options) measure(records []record.Record) (sized []record.Record, sum int, failed error) {
-	if o.MaxBytes == 0 {
-		return records, 0, nil
-	}
-	size := o.Size
-	if size == nil {
-		size = payloadSize
-	}
-	var failures record.Failures
-	for i, r := range records {
-		n := size(r)
-		if n < 0 {
-			failures.Add(i, o.sizeless(r, n))
-			continue
-		}
-		sum = plus(sum, n)
-	}
-	failed = failures.Err()
-	if failed == nil {
-		return records, sum, nil
-	}
-	for i, r := range records {
-		if !failures.Has(i) {
-			sized = append(sized, r)
-		}
-	}
-	return sized, sum, failed
+// batch is what a call is given.
+type batch struct {
+	records  []record.Record // that can be held
+	places   []int           // of these in what was given; nil: the same
+	size     int             // of them all, if MaxBytes is set
+	failures map[int]error   // of the others
 }
 
-func (o *Options) sizeless(r record.Record, n int) error {
-	if o.Size == nil {
-		return record.Permanent(fmt.Errorf("buffer: payload is a %T, whose size is not known: "+
-			"want a string or a byte slice, or Size to be set", r.Payload))
+// measure returns which of records can be held: they have a size, and the spool, if it
+// can say so, will take them.
+func (o *Options) measure(records []record.Record) (g batch) {
+	g.records = records
+	fitter, _ := o.Spool.(spool.Fitter)
+	if o.MaxBytes == 0 && fitter == nil {
+		return g
 	}
-	return record.Permanent(fmt.Errorf("buffer: Size is %d, want at least 0", n))
+	for i, r := range records {
+		n, err := o.size(r)
+		if err == nil && fitter != nil {
+			err = fitter.Fits(r)
+		}
+		if err != nil {
+			g.refuse(i, err)
+			continue
+		}
+		g.size = plus(g.size, n)
+	}
+	if g.failures == nil {
+		return g
+	}
+	g.records = nil
+	for i, r := range records {
+		if g.failures[i] == nil {
+			g.records, g.places = append(g.records, r), append(g.places, i)
+		}
+	}
+	return g
+}
+
+// refuse notes that the record at index i failed for good.
+func (g *batch) refuse(i int, err error) {
+	if g.failures == nil {
+		g.failures = make(map[int]error)
+	}
+	g.failures[i] = record.Permanent(err)
+}
+
+// failed returns the error of what was given, after some of records were refused.
+func (g *batch) failed(refused map[int]error) error {
+	for i, err := range refused {
+		if g.places != nil {
+			i = g.places[i]
+		}
+		g.refuse(i, err)
+	}
+	if g.failures == nil {
+		return nil
+	}
+	return &record.Partial{Failed: g.failures}
+}
+
+// size returns the size of r, or 0 if it does not matter.
+func (o *Options) size(r record.Record) (int, error) {
+	if o.MaxBytes == 0 {
+		return 0, nil
+	}
+	if o.Size != nil {
+		n := o.Size(r)
+		if n < 0 {
+			return 0, fmt.Errorf("buffer: Size is %d, want at least 0", n)
+		}
+		return n, nil
+	}
+	n := payloadSize(r)
+	if n < 0 {
+		return 0, fmt.Errorf("buffer: payload is a %T, whose size is not known: "+
+			"want a string or a byte slice, or Size to be set", r.Payload)
+	}
+	return n, nil
 }
 
 // payloadSize returns the length of a string or byte slice, and -1 of others.

@@ -17,8 +17,9 @@ type ProcessorOptions struct {
 	// buffer: every record comes out once, with its ID.
 	Conserves bool
 
-	// Durable says that what the processor holds survives a crash, so that the
-	// Span of its Holding is 0.
+	// Durable says that what the processor holds survives a crash, all of it or
+	// some, so that the Span of its Holding is 0, or less than it was given since the
+	// oldest record that it holds.
 	Durable bool
 
 	// Hung makes a processor whose Process blocks, since something it asks does

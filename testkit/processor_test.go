@@ -19,7 +19,7 @@ import (
 func TestProcessorDoubles(t *testing.T) {
 	t.Parallel()
 	rules := make(map[string]bool)
-	for _, d := range slices.Concat(processorDoubles(), stageDoubles(), failureDoubles(), holderDoubles()) {
+	for _, d := range slices.Concat(processorDoubles(), stageDoubles(), failureDoubles(), holderDoubles(), settlerDoubles()) {
 		rules[d.rule] = true
 		t.Run(d.rule+"/"+d.name, func(t *testing.T) {
 			t.Parallel()
@@ -48,6 +48,7 @@ func TestProcessorGoodDoubles(t *testing.T) {
 			fresh: holding(hold{until: 5, says: func(_ *hold, h *record.Holding) { h.Span = 0 }}),
 			opts:  testkit.ProcessorOptions{Durable: true},
 		},
+		"settler": {fresh: settling(settler{}), opts: testkit.ProcessorOptions{Conserves: true, Durable: true}},
 		"faulty hold": {
 			fresh: func() record.Processor { return &testkit.FaultyProcessor{Processor: holding(hold{until: 5})()} },
 			opts:  testkit.ProcessorOptions{Conserves: true},
