@@ -23,9 +23,10 @@ type chain struct {
 	stages   []*stage  // of the processors and the groupers
 	grouping *grouping // the last stage; nil without groupers
 
-	undertaker *undertaker // nil: what is refused stays
-	delta      delta       // since it was last taken
-	dead       atomic.Bool // it was left behind: what is left of a run is not done
+	undertaker *undertaker  // nil: what is refused stays
+	delta      delta        // since it was last taken
+	dead       atomic.Bool  // it was left behind: what is left of a run is not done
+	safe       atomic.Int64 // of what was held when it was emptied
 }
 
 // delta is how the account of a chain changed.
@@ -37,6 +38,8 @@ type stage struct {
 	name string
 	proc record.Processor
 	hold record.Holder // nil if it keeps nothing
+
+	settler *settler // nil if it does not wait for what it has released to be delivered
 
 	stuck    []record.Record // given to it, not taken
 	marks    []mark          // the barriers that have arrived, oldest first
@@ -55,7 +58,7 @@ type mark struct {
 
 func newStage(p record.Processor) *stage {
 	hold, _ := capability[record.Holder](p)
-	return &stage{op: OpProcess, name: nameOf(p), proc: p, hold: hold}
+	return &stage{op: OpProcess, name: nameOf(p), proc: p, hold: hold, settler: newSettler(p)}
 }
 
 // newChain returns an empty chain, or nil if there is nothing in it.
@@ -86,7 +89,7 @@ func (c *chain) renewed(w *window) *chain {
 	}
 	fresh := &chain{processors: c.processors, groupers: c.groupers}
 	for _, s := range c.stages[:len(c.processors)] {
-		fresh.stages = append(fresh.stages, &stage{op: s.op, name: s.name, proc: s.proc, hold: s.hold})
+		fresh.stages = append(fresh.stages, &stage{op: s.op, name: s.name, proc: s.proc, hold: s.hold, settler: s.settler.renewed()})
 	}
 	fresh.group()
 	if u := c.undertaker; u != nil {
@@ -105,6 +108,9 @@ func (c *chain) nodes() (nodes []any) {
 		nodes = append(nodes, g)
 	}
 	for _, p := range c.processors {
+		if s := spoolOf(p); s != nil {
+			nodes = append(nodes, s)
+		}
 		nodes = append(nodes, p)
 	}
 	return nodes
@@ -201,6 +207,7 @@ func (s *stage) pass(out []*barrier) []*barrier {
 	}
 	n := 0
 	for n < len(s.marks) && s.marks[n].at <= s.taken-int64(s.holding.Span) {
+		s.settler.sign(s.marks[n].b, s.holding.Released)
 		out = append(out, s.marks[n].b)
 		n++
 	}
@@ -228,7 +235,7 @@ func (s *stage) call(ctx context.Context, c *chain, fail func(*Error)) []record.
 		if refused, err = refusals(given, err); record.AsPartial(err) == nil {
 			out = nil
 		}
-		failure := &Error{Op: s.op, Node: s.name, Records: len(refused), Err: cut(ctx, err)}
+		failure := &Error{Op: s.settler.op(s.op, err), Node: s.name, Records: len(refused), Err: cut(ctx, err)}
 		refused, dead = c.undertaker.bury(ctx, s, refused, fail)
 		for _, r := range refused {
 			rest = append(rest, r.record)
@@ -321,6 +328,7 @@ func (c *chain) flush(fail func(*Error)) {
 func (c *chain) leave() (left []record.Record) {
 	for _, s := range c.list() {
 		left = append(left, s.stuck...)
+		c.safe.Add(s.safe())
 		s.stuck, s.marks, s.taken, s.holding = nil, nil, 0, record.Holding{}
 	}
 	return left
@@ -334,7 +342,9 @@ func (c *chain) empty(ctx context.Context) (left []record.Record) {
 	for _, s := range c.list() {
 		left = append(left, s.stuck...)
 		s.stuck, s.marks, s.taken = nil, nil, 0
-		if s.hold != nil && s.holding.Records > 0 {
+		safe := s.safe()
+		c.safe.Add(safe)
+		if s.hold != nil && int64(s.holding.Records) > safe {
 			var out []record.Record
 			err := s.guard(func() (err error) {
 				out, err = s.proc.Process(ctx, nil)

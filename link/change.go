@@ -93,16 +93,17 @@ func (l *Link) AddInlets(ctx context.Context, inlets ...inlet.Inlet) error {
 	}
 	all := l.withInlets(&m, func(i int) string { return places[i].field }, inlets)
 	added := all[len(l.inlets):]
-	return c.add(m, places, nil, nodes, func() error { return c.rewind(added) }, func() {
+	return c.add(m, places, nil, nodes, func() error { return c.rewind(added, slices.ContainsFunc(added, (*source).resumable)) }, func() {
 		l.inlets = all
 		l.remember()
 	})
 }
 
-// rewind sets inlets that are new in a running link to what is committed.
-func (c *change) rewind(added []*source) error {
+// rewind sets inlets that are new in a running link to what is committed. needed says
+// that there has to be something to commit.
+func (c *change) rewind(added []*source, needed bool) error {
 	l := c.link
-	if !c.running || !slices.ContainsFunc(added, (*source).resumable) {
+	if !c.running || !needed {
 		return nil
 	}
 	// While inlets are being set there is no commit, so that points stands still.
@@ -184,8 +185,11 @@ func (l *Link) AddLanes(ctx context.Context, lanes ...Lane) error {
 		if c.running {
 			l.restore(added)
 		}
-		return nil
-	}, func() { l.lanes = all })
+		return c.rewind(nil, settles(added))
+	}, func() {
+		l.lanes = all
+		l.remember()
+	})
 }
 
 // add starts nodes if the link is running, prepares and then, with Link.mu held,

@@ -31,6 +31,8 @@ type barrier struct {
 	handed  bool    // it is in the lanes; set before they see it
 	settled bool    // left has become 0; guarded by Link.mu
 	value   []byte  // what commits it, if that was needed early
+
+	receipts []receipt // of the stages it has passed; guarded by Link.mu
 }
 
 // point is where an inlet stands: its read position and the end of its window.
@@ -349,6 +351,7 @@ func (l *Link) commitOne(ctx context.Context, b *barrier, delivered int64, waiti
 		l.mu.Lock()
 		j.unwritten = b
 		l.mu.Unlock()
+		l.settled(ctx, b)
 		return true
 	}
 	failed := func(err error) {
@@ -368,6 +371,7 @@ func (l *Link) commitOne(ctx context.Context, b *barrier, delivered int64, waiti
 	l.mu.Unlock()
 	ok = true
 	l.tell(ctx, b)
+	l.settled(ctx, b)
 	return ok
 }
 

@@ -243,9 +243,7 @@ func (c *Config) places() (places []place) {
 	for i, in := range c.Inlets {
 		places = append(places, place{fmt.Sprintf("Inlets[%d]", i), in})
 	}
-	for i, p := range c.Processors {
-		places = append(places, place{fmt.Sprintf("Processors[%d]", i), p})
-	}
+	places = append(places, processorPlaces("", c.Processors)...)
 	for i, g := range c.Groupers {
 		places = append(places, place{fmt.Sprintf("Groupers[%d]", i), g})
 	}

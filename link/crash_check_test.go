@@ -40,11 +40,10 @@ func (w *crashWorld) begin(again bool) {
 	for i, ln := range w.lanes {
 		ln.accepted = a.Lanes[i].Delivered
 		ln.rest, ln.update.Number = nil, -1
-		if ln.spool != nil {
-			ln.spool.doubled = len(ln.spool.entries) > 0 // what is not committed is pulled again
-			ln.spool.again(ln.spool.entries)
-		}
 		ln.newest = make(map[crashPlace]crashItem)
+	}
+	for _, s := range w.spools() {
+		s.begin()
 	}
 	if !again {
 		w.number = 0
@@ -162,6 +161,13 @@ func (w *crashWorld) finish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	stored := w.store.parse()
+	for _, ln := range w.lanes {
+		for _, s := range ln.spools() {
+			if len(s.entries) > 0 {
+				w.fail("%s holds %v at the end", s.name, s.entries)
+			}
+		}
+	}
 	for _, in := range w.inlets {
 		if in.kind == cursorKind && stored.position(in.name) != len(in.rows) || in.kind == brokerKind && in.broker != len(in.rows) {
 			w.fail("%s: %d of %d rows are committed at the end", in.name, cmp.Or(in.broker, stored.position(in.name)), len(in.rows))

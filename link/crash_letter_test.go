@@ -120,6 +120,14 @@ func (ln *crashLane) find(item crashItem) *crashResult {
 	return nil
 }
 
+// findAll returns what find does, if there is something.
+func (ln *crashLane) findAll(item crashItem) []*crashResult {
+	if result := ln.find(item); result != nil {
+		return []*crashResult{result}
+	}
+	return nil
+}
+
 // arrive notes that item has arrived in a lane.
 func (w *crashWorld) arrive(ln *crashLane, result *crashResult, item crashItem) {
 	if result == nil {

@@ -82,7 +82,7 @@ func (w *crashWorld) draw() {
 		ln.retry = newCrashRetry(r)
 		ln.optional, ln.relaxed = chance(r, 20), chance(r, 15)
 		if !ln.relaxed && chance(r, 25) {
-			ln.spool, ln.pending, ln.onFull = &crashSpool{ln: ln}, 1+r.IntN(8), link.Spill
+			ln.spool, ln.pending, ln.onFull = &crashSpool{name: ln.name + " spool", results: ln.findAll}, 1+r.IntN(8), link.Spill
 		}
 		if p.letters {
 			ln.giveUp.Offers = some(40, 1, 2, 4)
@@ -101,6 +101,10 @@ func (w *crashWorld) draw() {
 			ln.order = max(ln.order, g.order)
 		}
 		w.lanes = append(w.lanes, ln)
+	}
+	connect(p.stages, func(ln *crashLane) []crashStage { return ln.stages }, w.lanes...)
+	for _, ln := range w.lanes {
+		connect(ln.stages, func(*crashLane) []crashStage { return nil }, ln)
 	}
 	w.atomic = len(w.lanes) == 1 && !w.lanes[0].optional && chance(r, 25)
 	for i := range 1 + r.IntN(3) {

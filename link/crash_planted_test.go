@@ -61,6 +61,9 @@ var plantedFaults = []planted{
 	plant("newer records pass what is spooled", "spill.go", "return sp != nil && sp.unread && !sp.ahead", "return sp != nil && sp.unread && !sp.ahead && len(sp.seqs) > 0"),
 	plant("an older record is spooled behind newer ones", "spill.go", " || ln.burying || ln.spill.ahead)", " || ln.burying || ln.spill.seqs != nil)"),
 	plant("a barrier passes a call beside the spool", "spill.go", "		if ln.spill.seqs != nil {\n			at++", "		if true {\n			at++"),
+	plant("what is released counts as delivered", "chain.go", "	s.holding = holding\n", "	s.holding = holding\n	c.settle(ctx, fail)\n"),
+	plant("a receipt is for what is released later, too", "settle.go", "receipt{s, released})", "receipt{s, released + 3})"),
+	plant("what is delivered stays in the spool of a buffer", "settle.go", "	s.told = released\n", "	s.told = 1 << 62\n"),
 	plant("another try offers everything", "answer.go", "	e.records = left\n", "	if !again {\n		e.records = left\n	}\n"),
 }
 

@@ -192,7 +192,11 @@ func (ln *crashLane) check(records []record.Record, u record.Update) {
 	if u.Commit != nil && !w.atomic {
 		w.fail("%s gets a commit", ln.name)
 	}
+	doubled := slices.ContainsFunc(ln.spools(), func(s *crashSpool) bool { return s.doubled })
 	if ln.relaxed || ln.spool != nil && ln.spool.doubled {
+		return
+	}
+	if doubled && (ln.optional || ln.onFull != link.FullDefault) { // which of two has left cannot be known
 		return
 	}
 	if ln.spool != nil && len(ln.rest) > 0 { // it may have been spooled, and is cut in another way
@@ -224,6 +228,9 @@ func (ln *crashLane) check(records []record.Record, u record.Update) {
 	// What waited before a stage of the lane goes on under the update of a later one.
 	if len(records) > 0 && u.Attempt != 1 || u.Number < ln.update.Number && len(ln.stages) == 0 && !(ln.spool != nil && w.pipeline.pushEmpty) {
 		w.fail("%s: attempt %d of transfer %d follows transfer %d", ln.name, u.Attempt, u.Number, ln.update.Number)
+	}
+	if doubled {
+		return
 	}
 	for _, rec := range records {
 		result := ln.result(rec)

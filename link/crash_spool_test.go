@@ -8,9 +8,10 @@ import (
 	"github.com/databay-go/databay/spool"
 )
 
-// crashSpool is what a lane has spooled. It survives.
+// crashSpool is what a lane or a buffer has spooled. It survives.
 type crashSpool struct {
-	ln      *crashLane
+	name    string
+	results func(crashItem) []*crashResult // what is to arrive because of an entry
 	seq     int64
 	entries []spool.Entry
 	doubled bool // in this term: records are there that are in memory too
@@ -22,7 +23,7 @@ type crashSpooler struct {
 	p *crashProcess
 }
 
-func (c *crashSpooler) String() string { return c.s.ln.name + " spool" }
+func (c *crashSpooler) String() string { return c.s.name }
 
 func (c *crashSpooler) Append(ctx context.Context, records []record.Record) error {
 	r, last, err := c.p.step(ctx, c.String())
@@ -76,7 +77,7 @@ func (c *crashSpooler) Read(ctx context.Context, after int64, n int) ([]spool.En
 }
 
 func (c *crashSpooler) Remove(ctx context.Context, seqs []int64) error {
-	r, last, err := c.p.step(ctx, c.String())
+	r, last, err := c.p.step(ctx, c.String()+" remove") // of a buffer it is called beside the others
 	if err != nil {
 		return err
 	}
@@ -92,6 +93,7 @@ func (c *crashSpooler) Remove(ctx context.Context, seqs []int64) error {
 	if h != succeeds {
 		return h.end()
 	}
+	w.trace("%s removes %v, holds %d", c, seqs, len(c.s.entries))
 	return nil
 }
 
@@ -105,14 +107,71 @@ func (c *crashSpooler) Stats() spool.Stats {
 func (s *crashSpool) again(entries []spool.Entry) {
 	for _, e := range entries {
 		if item, ok := e.Record.Payload.(crashItem); ok {
-			if result := s.ln.find(item); result != nil {
+			for _, result := range s.results(item) {
 				result.again++
 			}
 		}
 	}
 }
 
-// holds reports whether item is there. A nil spool holds nothing.
-func (s *crashSpool) holds(item crashItem) bool {
-	return s != nil && slices.ContainsFunc(s.entries, func(e spool.Entry) bool { return e.Record.Payload == item })
+// holds reports whether result is there. A nil spool holds nothing.
+func (s *crashSpool) holds(result *crashResult) bool {
+	return s != nil && slices.ContainsFunc(s.entries, func(e spool.Entry) bool {
+		return slices.Contains(s.results(e.Record.Payload.(crashItem)), result)
+	})
+}
+
+// begin begins a term: what is not committed is pulled again, and may be there as well.
+func (s *crashSpool) begin() {
+	s.doubled = len(s.entries) > 0
+	s.again(s.entries)
+}
+
+// spools returns those of buffers on the way to a lane.
+func (ln *crashLane) spools() (all []*crashSpool) {
+	for _, s := range slices.Concat(ln.w.pipeline.stages, ln.stages) {
+		if s.spool != nil {
+			all = append(all, s.spool)
+		}
+	}
+	return all
+}
+
+// spools returns all spools there are.
+func (w *crashWorld) spools() (all []*crashSpool) {
+	for _, ln := range w.lanes {
+		if ln.spool != nil {
+			all = append(all, ln.spool)
+		}
+		for _, s := range ln.spools() {
+			if !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// connect says what is to arrive in lanes because of the entries of the spools of
+// stages. after are the stages of a lane that come then.
+func connect(stages []crashStage, after func(*crashLane) []crashStage, lanes ...*crashLane) {
+	for i, s := range stages {
+		if s.spool == nil {
+			continue
+		}
+		s.spool.results = func(item crashItem) (all []*crashResult) {
+			for _, ln := range lanes {
+				items := []crashItem{item}
+				for _, next := range slices.Concat(stages[i+1:], after(ln)) {
+					items = next.expected(items)
+				}
+				for _, item := range items {
+					if result := ln.find(item); result != nil {
+						all = append(all, result)
+					}
+				}
+			}
+			return all
+		}
+	}
 }

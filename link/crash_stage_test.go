@@ -26,6 +26,7 @@ type crashStage struct {
 	order crashOrder
 	model func(crashItem) []crashItem // what becomes of a record; nil: itself
 	build func(p *crashProcess) record.Processor
+	spool *crashSpool // nil: there is none
 }
 
 func (s crashStage) expected(items []crashItem) (out []crashItem) {
@@ -139,6 +140,16 @@ func newCrashFlaky(r *rand.Rand, name string, n uint64) crashStage {
 // newCrashBuffer draws a buffer.
 func newCrashBuffer(r *rand.Rand, name string) crashStage {
 	count, age := 2+r.IntN(6), time.Duration(r.IntN(3))*time.Second
+	if chance(r, 40) {
+		s := &crashSpool{name: name + " spool"}
+		pending := 1 + r.IntN(count)
+		return crashStage{
+			name: fmt.Sprintf("%s buffer(%d, %v, pending %d)", name, count, age, pending), spool: s,
+			build: func(p *crashProcess) record.Processor {
+				return buffer.New(&buffer.Options{Count: count, MaxAge: age, Pending: pending, Spool: &crashSpooler{s, p}})
+			},
+		}
+	}
 	return crashStage{
 		name: fmt.Sprintf("%s buffer(%d, %v)", name, count, age),
 		build: func(p *crashProcess) record.Processor {

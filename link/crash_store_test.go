@@ -145,8 +145,9 @@ func (w *crashWorld) delivered(row *crashRow, inTerm bool, claim string, args ..
 		if w.lanes[i].optional { // no commit waits for it
 			continue
 		}
-		for _, res := range results {
-			if w.lanes[i].spool.holds(res.item) {
+		for k, res := range results {
+			held := func(s *crashSpool) bool { return s.holds(&results[k]) }
+			if held(w.lanes[i].spool) || slices.ContainsFunc(w.lanes[i].spools(), held) {
 				continue
 			}
 			if res.count == 0 || inTerm && res.term != w.term {

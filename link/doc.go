@@ -55,7 +55,8 @@
 // An inlet with a position is resumed where delivery ended, not where reading did.
 // The link keeps two positions of each: every pull goes on from the one that was
 // read, and only what all required lanes are done with is committed to the store.
-// Held, failed and pending records hold the commit back. So after a crash nothing is
+// Held, failed and pending records hold the commit back, but for those that are safe in
+// a spool. So after a crash nothing is
 // missing, and only what was not committed is delivered again. Commits are
 // compare-and-swaps: when a second process runs the same link, the first one to
 // notice stops with [ErrFenced].

@@ -274,6 +274,11 @@ func (ln *lane) process(e entry, t *Transfer) bool {
 		ln.enqueue(entry{end: true, barrier: b})
 		ln.ends++
 	}
+	if ln.optional && ln.in.chain.settles() { // what is pending there is not kept
+		l.mu.Unlock()
+		ln.in.chain.settle(ctx, fail)
+		l.mu.Lock()
+	}
 	return !ln.in.state.stuck
 }
 

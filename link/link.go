@@ -174,7 +174,7 @@ func (l *Link) newJournal(store state.Store) *journal {
 // remember gives the link a store of its own if it needs one and has none. l.mu is
 // held.
 func (l *Link) remember() {
-	if l.journal == nil && slices.ContainsFunc(l.inlets, (*source).resumable) {
+	if l.journal == nil && (slices.ContainsFunc(l.inlets, (*source).resumable) || l.chain.settles() || settles(l.lanes)) {
 		l.journal = l.newJournal(new(state.Memory))
 	}
 }

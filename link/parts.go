@@ -156,10 +156,7 @@ func (c *Lane) places(field, outlet string) []place {
 	if c.Spool != nil {
 		places = append(places, place{field + "Spool", c.Spool})
 	}
-	for i, p := range c.Processors {
-		places = append(places, place{fmt.Sprintf("%sProcessors[%d]", field, i), p})
-	}
-	return places
+	return append(places, processorPlaces(field, c.Processors)...)
 }
 
 func (ln *lane) nodes() []any {

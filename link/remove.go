@@ -192,11 +192,14 @@ func (l *Link) drop(ctx context.Context, ln *lane) error {
 		ln.giveUp()
 		hung = append(hung, ln.account.Name)
 	}
-	dead := ln.dead
+	dead, empty := ln.dead, ln.isEmpty()
 	ln.dead = true
 	life := l.ctx
 	l.mu.Unlock()
 	if !dead {
+		if ln.in != nil && empty { // no barrier follows what its processors have released
+			p.within(graceCommit, begin(func() error { ln.in.chain.settle(life, l.fail); return nil }))
+		}
 		ln.in.empty(l, p, &hung)
 	}
 	l.mu.Lock()

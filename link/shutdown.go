@@ -279,7 +279,13 @@ func (l *Link) abandon() (hung []string, front bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.left != nil {
-		l.left.zombies = slices.DeleteFunc(l.left.zombies, func(z zombie) bool { return !z.running() })
+		var running []zombie
+		for _, z := range l.left.zombies {
+			if z.running() {
+				running = append(running, z)
+			}
+		}
+		l.left.zombies = running
 	}
 	hung = l.calls()
 	if t := l.front; t != nil {
@@ -350,7 +356,7 @@ func (l *Link) drain(p *patience, front bool) (hung []string) {
 	l.transit = nil
 	a.Held, a.Failed = 0, 0
 	a.Abandoned += abandoned
-	a.Lost += l.lost(abandoned, left)
+	a.Lost += l.lost(abandoned-l.chain.emptied(), left)
 	l.wake = time.Time{}
 	lanes := l.allLanes()
 	l.mu.Unlock()
@@ -371,7 +377,7 @@ func (l *Link) drain(p *patience, front bool) (hung []string) {
 		if ln.optional { // commits have not waited for it
 			ln.account.Lost += abandoned
 		} else {
-			ln.account.Lost += l.lost(abandoned, append(left, held...))
+			ln.account.Lost += l.lost(abandoned-ln.in.emptied(), append(left, held...))
 		}
 		ln.dead = true
 		l.mu.Unlock()
@@ -415,12 +421,15 @@ func (l *Link) lost(n int64, left []record.Record) (lost int64) {
 		return 0
 	}
 	for _, r := range left {
+		if o := r.Origin(); o != nil && o.Spooled {
+			continue
+		}
 		i := slices.IndexFunc(l.inlets, func(s *source) bool { return &s.origin == r.Origin() })
 		if i < 0 || !l.inlets[i].resumable() {
 			lost++
 		}
 	}
-	return min(n, lost+max(0, n-int64(len(left))))
+	return max(0, min(n, lost+max(0, n-int64(len(left)))))
 }
 
 // open joins the errors that no handler has settled. l.mu is held.
