@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/databay-go/databay/buffer"
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
 	"github.com/databay-go/databay/state"
@@ -72,7 +73,22 @@ func planted() []scenario {
 		}),
 		plant("store-that-lies", fileScenario("", false), func(p *pipeline) { p.store = new(state.Memory) }),
 		plant("spool-that-lies", spillScenario(), func(p *pipeline) { p.lane.Spool = lossySpool{p.lane.Spool.(haltingSpool)} }),
+		plant("overflow-that-lies", overflowScenario(), func(p *pipeline) {
+			s := p.processors[0].(*buffer.Buffer).Spool().(haltingSpool)
+			p.processors[0] = buffer.New(&buffer.Options{Count: 25, Pending: 5, Spool: lossySpool{s}})
+		}),
+		plant("removes-what-is-released", overflowScenario(), func(p *pipeline) {
+			p.processors[0] = hasty{p.processors[0].(*buffer.Buffer)}
+		}),
 	}
+}
+
+// hasty is a buffer that takes what it has released for delivered.
+type hasty struct{ *buffer.Buffer }
+
+func (b hasty) Process(ctx context.Context, records []record.Record) ([]record.Record, error) {
+	out, err := b.Buffer.Process(ctx, records)
+	return out, errors.Join(err, b.Settled(ctx, b.Holding().Released))
 }
 
 // wrong is an outlet that is started and stopped as another one.
@@ -103,6 +119,8 @@ func TestPlanted(t *testing.T) {
 		"other-ids":                "duplicates-idempotent",
 		"store-that-lies":          "the store has revision 0",
 		"spool-that-lies":          "missing",
+		"overflow-that-lies":       "missing",
+		"removes-what-is-released": "missing",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
