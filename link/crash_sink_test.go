@@ -3,6 +3,7 @@ package link_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -130,7 +131,7 @@ func (ln *crashLane) answer(r *rand.Rand, last bool, u record.Update) error {
 	}
 	var failures record.Failures
 	forGood := chance(r, 50)
-	for i := range failed {
+	for _, i := range slices.Sorted(maps.Keys(failed)) {
 		if forGood && chance(r, 50) {
 			failures.Add(i, record.Permanent(errPlanned))
 		}
@@ -252,13 +253,13 @@ func (ln *crashLane) check(records []record.Record, u record.Update) {
 }
 
 // ambiguous reports whether a and b are the same but for their order, and some of them
-// were pulled twice: which of two has become a dead letter cannot be known.
+// were pulled, or are there, twice: which of two has become a dead letter cannot be known.
 func (w *crashWorld) ambiguous(a, b []record.Record) bool {
 	count := make(map[string]int)
 	twice := false
 	for _, r := range a {
 		count[r.ID()]++
-		twice = twice || w.row(r.Payload.(crashItem)).pulls > 1
+		twice = twice || w.row(r.Payload.(crashItem)).pulls > 1 || count[r.ID()] > 1
 	}
 	for _, r := range b {
 		count[r.ID()]--
