@@ -274,7 +274,7 @@ func (ln *lane) process(e entry, t *Transfer) bool {
 		ln.enqueue(entry{end: true, barrier: b})
 		ln.ends++
 	}
-	if ln.optional && ln.in.chain.settles() { // what is pending there is not kept
+	if ln.optional { // what is pending there is not kept
 		l.mu.Unlock()
 		ln.in.chain.settle(ctx, fail)
 		l.mu.Lock()

@@ -49,8 +49,8 @@ func (s *settler) sign(b *barrier, released int64) {
 		return
 	}
 	b.link.mu.Lock()
-	defer b.link.mu.Unlock()
 	b.receipts = append(b.receipts, receipt{s, released})
+	b.link.mu.Unlock()
 }
 
 // op returns what fails if the stage fails with err: as with lanes, one whose spool gives
@@ -62,8 +62,9 @@ func (s *settler) op(op Op, err error) Op {
 	return op
 }
 
-// settle tells the stage that what it had released is delivered.
-func (s *settler) settle(ctx context.Context, released int64, fail func(*Error)) {
+// settle tells the stage that what it had released is delivered. number is that of the
+// transfer which tells.
+func (s *settler) settle(ctx context.Context, released, number int64, fail func(*Error)) {
 	if s == nil {
 		return
 	}
@@ -74,7 +75,7 @@ func (s *settler) settle(ctx context.Context, released int64, fail func(*Error))
 	}
 	failed := func(err error) {
 		err = fmt.Errorf("what is delivered may be released again after a start: %w", err)
-		fail(&Error{Op: OpSpool, Node: s.name, Kept: true, Err: err})
+		fail(&Error{Op: OpSpool, Node: s.name, Number: number, Kept: true, Err: err})
 	}
 	if err := guard(func() error { return s.node.Settled(ctx, released) }, failed); err != nil {
 		failed(err)
@@ -102,10 +103,7 @@ func (l *Link) settled(ctx context.Context, b *barrier) {
 		if stopped { // the write was left behind, and the stage is shut down
 			return
 		}
-		r.settler.settle(ctx, r.released, func(err *Error) {
-			err.Number = b.number
-			l.fail(err)
-		})
+		r.settler.settle(ctx, r.released, b.number, l.fail)
 	}
 }
 
@@ -113,7 +111,7 @@ func (l *Link) settled(ctx context.Context, b *barrier) {
 // has none.
 func (c *chain) settle(ctx context.Context, fail func(*Error)) {
 	for _, s := range c.list() {
-		s.settler.settle(ctx, s.holding.Released, fail)
+		s.settler.settle(ctx, s.holding.Released, -1, fail)
 	}
 }
 

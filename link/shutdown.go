@@ -279,13 +279,14 @@ func (l *Link) abandon() (hung []string, front bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.left != nil {
-		var running []zombie
+		n := 0
 		for _, z := range l.left.zombies {
 			if z.running() {
-				running = append(running, z)
+				l.left.zombies[n] = z
+				n++
 			}
 		}
-		l.left.zombies = running
+		l.left.zombies = l.left.zombies[:n]
 	}
 	hung = l.calls()
 	if t := l.front; t != nil {
@@ -421,13 +422,12 @@ func (l *Link) lost(n int64, left []record.Record) (lost int64) {
 		return 0
 	}
 	for _, r := range left {
-		if o := r.Origin(); o != nil && o.Spooled {
+		o := r.Origin()
+		i := slices.IndexFunc(l.inlets, func(s *source) bool { return &s.origin == o })
+		if i >= 0 && l.inlets[i].resumable() || o != nil && o.Spooled {
 			continue
 		}
-		i := slices.IndexFunc(l.inlets, func(s *source) bool { return &s.origin == r.Origin() })
-		if i < 0 || !l.inlets[i].resumable() {
-			lost++
-		}
+		lost++
 	}
 	return max(0, min(n, lost+max(0, n-int64(len(left)))))
 }
