@@ -89,11 +89,15 @@ func (w *crashWorld) rest() {
 		w.balance()
 	}
 	open := a.Held + a.Failed
+	stats := w.link.LaneStats()
 	w.expect(a.Pulled == w.pulled, "%d records were pulled, want %d", a.Pulled, w.pulled)
 	for i, ln := range a.Lanes {
 		w.expect(ln.Delivered == w.lanes[i].accepted, "%s: %d records are delivered, want %d", ln.Name, ln.Delivered, w.lanes[i].accepted)
 		w.expect(w.lanes[i].optional || w.lanes[i].spool != nil || ln.Pending >= int64(len(w.lanes[i].rest)), "%s: %d records are pending, want %d", ln.Name, ln.Pending, len(w.lanes[i].rest))
 		open += ln.Held + ln.Pending
+		if ln.Spooled > 0 { // the end of a transfer waits behind them, while the spool fails
+			open += int64(stats[i].Transfers)
+		}
 	}
 	if open > 0 || w.doubt || w.failure != "" || w.pipeline.pushEmpty { // an empty push may wait for a pause
 		return
