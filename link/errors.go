@@ -90,6 +90,7 @@ type Error struct {
 
 	handled bool // no record is kept that has failed for good
 
+	asked   bool   // a handler is being asked; guarded by Link.mu
 	settled bool   // a handler returned nil for it
 	handed  *Error // what is handed on in its place; nil: no handler was asked
 }

@@ -36,8 +36,15 @@ func (c lasting) Value(key any) any {
 	return c.values.Value(key)
 }
 
-// fail notes an error and asks the handlers.
+// fail notes an error and asks the handlers. Until they have answered it is in no
+// report but that of a Shutdown.
 func (l *Link) fail(err *Error) {
+	err.asked = true
+	defer func() { // also if a handler ends the goroutine
+		l.mu.Lock()
+		err.asked = false
+		l.mu.Unlock()
+	}()
 	l.note(err)
 	l.judge(err)
 }

@@ -532,11 +532,17 @@ func (l *Link) fillReport(t *Transfer) {
 		t.unbalanced = &Error{Op: OpReport, Link: l.name, Node: "account", Number: t.number, Err: err}
 		l.errs = append(l.errs, t.unbalanced)
 	}
+	t.errs, t.err = nil, nil
 	if len(l.errs) > 0 {
-		t.errs, l.errs = l.errs, nil
-		t.err = join(t.errs)
-	} else {
-		t.errs, t.err = nil, nil
+		var asked []*Error
+		for _, err := range l.errs {
+			if err.asked && !t.stop { // the next report has it, with the answer
+				asked = append(asked, err)
+			} else {
+				t.errs = append(t.errs, err)
+			}
+		}
+		l.errs, t.err = asked, join(t.errs)
 	}
 	switch {
 	case t.blocked && !t.stop:
