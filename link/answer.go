@@ -22,7 +22,7 @@ func (ln *lane) answer(records []record.Record, err error) (more bool) {
 		if ln.spill != nil {
 			ln.taken(nil)
 		}
-		return !ln.dead && (ln.queue.len() > ln.at || ln.commit || ln.in != nil || ln.spill != nil)
+		return !ln.dead && (ln.queue.len() > int(ln.at) || ln.commit || ln.in != nil || ln.spill != nil)
 	}
 	refused, err := refusals(records, err)
 	ln.accepted(len(records) - len(refused))
@@ -176,7 +176,7 @@ func (ln *lane) bury(e *entry, refused []refusal, fates []fate) (failures []*Err
 	w := ln.window
 	l.mu.Unlock()
 	d.Node = nameOf(ln.out)
-	written, err := ln.rules().box.bury(ctx, ln.timeout, w, d, t, refused, func(i int) bool { return fates[i] == buried })
+	written, err := ln.rules().box.bury(ctx, ln.rules().timeout, w, d, t, refused, func(i int) bool { return fates[i] == buried })
 	l.mu.Lock()
 	ln.burying = false
 	if ln.dead {

@@ -25,6 +25,8 @@ type chain struct {
 
 	undertaker *undertaker  // nil: what is refused stays
 	delta      delta        // since it was last taken
+	next       time.Time    // when it wants to be run; this and replays are guarded by Link.mu
+	replays    []replay     // of a link, that wait for a transfer
 	dead       atomic.Bool  // it was left behind: what is left of a run is not done
 	safe       atomic.Int64 // of what was held when it was emptied
 }

@@ -11,7 +11,9 @@ func RetryPause(r Retry, count int, since, now, next time.Time, after time.Durat
 type Window struct{ w *window }
 
 // NewWindow returns the window of a limit.
-func NewWindow(d DeadLetterLimit) *Window { return &Window{newWindow(&d)} }
+func NewWindow(d DeadLetterLimit) *Window {
+	return &Window{newWindow(&letterLimit{DeadLetterLimit: d})}
+}
 
 // Pass, Fail, Room and Exceeded are those of a window.
 func (w *Window) Pass(n int64)   { w.w.pass(n) }

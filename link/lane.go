@@ -3,7 +3,6 @@ package link
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
@@ -21,14 +20,13 @@ import (
 type lane struct {
 	link     *Link
 	out      outlet.Outlet
-	timeout  time.Duration
-	limit    int            // of pending records; negative: none
 	in       *intake        // nil: there are no processors
 	copier   *record.Copier // of whoever works the lane; nil: offers are no copies
-	atomic   bool           // the outlet can write the link's commit
-	policy   *policy        // for what was refused, see rules; nil: the usual one
+	policy   *policy        // of pushes, see rules; nil: the usual one
 	window   *window        // of dead letters; nil: there is no bound
+	limit    int32          // of pending records; negative: none
 	optional bool           // it stops nothing
+	atomic   bool           // the outlet can write the link's commit
 
 	// Guarded by Link.mu.
 	working  bool
@@ -38,11 +36,11 @@ type lane struct {
 	commit   bool     // a barrier has passed that may be committed
 	flush    bool     // holders are to release everything
 	dead     bool     // it was given up
+	at       int32    // how many entries of the queue were passed over since the lane was taken, see Relaxed
+	ends     int32    // of transfers, in inbox and queue
 	queue    fifo     // before the outlet
-	at       int      // how many entries of it were passed over since the lane was taken, see Relaxed
 	spill    *spill   // nil: there is no spool
 	trouble  *trouble // nil if everything that was offered since was accepted
-	ends     int      // of transfers, in inbox and queue
 	given    int64    // number of the last barrier added
 	passed   int64    // number of the last barrier that has passed
 	account  LaneAccount
@@ -130,7 +128,7 @@ func (ln *lane) work() {
 // not while user code is called, nor when that ends the goroutine.
 func (ln *lane) step() bool {
 	l := ln.link
-	if ln.dead || l.journal.isFenced() || l.halted != nil {
+	if ln.dead || l.journal.isFenced() || l.halted() != nil {
 		return false
 	}
 	if ln.commit {
@@ -147,7 +145,7 @@ func (ln *lane) step() bool {
 	if ln.spill.behind() && (ln.queue.len() == 0 || len(ln.head().records) > 0) {
 		return ln.unspool()
 	}
-	if ln.queue.len() > ln.at {
+	if ln.queue.len() > int(ln.at) {
 		e := ln.head()
 		if e.leaving {
 			return false
@@ -294,7 +292,7 @@ func (ln *lane) settle() {
 }
 
 // head returns the first entry of the queue that was not passed over. l.mu is held.
-func (ln *lane) head() *entry { return &ln.queue.entries[ln.queue.first+ln.at] }
+func (ln *lane) head() *entry { return &ln.queue.entries[ln.queue.first+int(ln.at)] }
 
 // pass goes on to the entry after the head, which is removed unless it is behind others.
 // l.mu is held.

@@ -144,9 +144,9 @@ func (l *Link) lettersFailed(b *letterbox, missing int, w *window, err error) (f
 	if err != nil {
 		failures = append(failures, &Error{Op: OpDeadLetter, Node: b.name, Records: missing, Kept: true, Err: err})
 	}
-	if l.halted == nil && w.exceeded() {
-		l.halted = w.tooMany()
-		failures = append(failures, &Error{Op: OpDeadLetter, Node: b.name, Err: l.halted})
+	if l.halted() == nil && w.exceeded() {
+		l.limit.reached = w.tooMany()
+		failures = append(failures, &Error{Op: OpDeadLetter, Node: b.name, Err: l.halted()})
 	}
 	return failures
 }

@@ -163,7 +163,10 @@ func (l *Link) recall(ctx context.Context) error {
 func (l *Link) renew() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.chain, l.halted = l.chain.renewed(l.arrivals()), nil
+	l.chain = l.chain.renewed(l.arrivals())
+	if l.limit != nil {
+		l.limit.reached = nil
+	}
 	lanes := make([]*lane, len(l.lanes))
 	for i, ln := range l.lanes {
 		if ln.dead {
@@ -177,7 +180,7 @@ func (l *Link) renew() {
 // renewed returns an empty lane in place of ln, with its account.
 func (ln *lane) renewed() *lane {
 	fresh := &lane{
-		link: ln.link, out: ln.out, timeout: ln.timeout, limit: ln.limit, atomic: ln.atomic, policy: ln.policy, window: ln.link.letterWindow(ln.optional), optional: ln.optional,
+		link: ln.link, out: ln.out, limit: ln.limit, atomic: ln.atomic, policy: ln.policy, window: ln.link.letterWindow(ln.optional), optional: ln.optional,
 		account: ln.account, reported: ln.reported, given: -1, passed: -1,
 	}
 	if ln.spill != nil {

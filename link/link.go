@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -19,16 +20,16 @@ import (
 type Link struct {
 	name             string
 	tags             []string
-	inletConcurrency int
-	maxUncommitted   int
+	inletConcurrency int32
+	maxUncommitted   int32
 	shutdownTimeout  time.Duration
 	schedule         schedule.Schedule
 	timing           *timing
 	onError          func(context.Context, *Error) error
 	onReport         func(context.Context, Report)
-	letters          *letterbox       // of the stages, and of lanes that have no other; may be nil
-	limit            *DeadLetterLimit // nil: there is none
-	chain            *chain           // of the transfer before its hand-over; nil without stages
+	letters          *letterbox   // of the stages, and of lanes that have no other; may be nil
+	limit            *letterLimit // nil: there is none
+	chain            *chain       // of the transfer before its hand-over; nil without stages
 	isolation        Isolation
 	pushEmpty        bool
 	skipImmediate    bool
@@ -54,14 +55,11 @@ type Link struct {
 	number    int64     // of the next transfer
 	due       time.Time // of the last transfer that pulled
 	nextDue   time.Time // as the last transfer knows it
-	wake      time.Time // when the chain wants to be run
 	account   Account   // without lanes
 	transit   []record.Record
-	replays   []replay           // that wait for a transfer
 	kept      map[*source]sample // by a dry run
 	delivered int64
 	journal   *journal // nil: there is nothing to commit
-	halted    error    // why nothing is delivered any more; nil: it is
 
 	current    *Transfer // handed over, without a report yet
 	errs       []*Error  // since the last report
@@ -127,8 +125,8 @@ func New(c Config) (*Link, error) {
 	l := &Link{
 		name:             c.name(),
 		tags:             slices.Clone(c.Tags),
-		inletConcurrency: c.InletConcurrency,
-		maxUncommitted:   bound(c.MaxUncommitted, defaultMaxUncommitted),
+		inletConcurrency: small(c.InletConcurrency),
+		maxUncommitted:   small(bound(c.MaxUncommitted, defaultMaxUncommitted)),
 		isolation:        c.Isolation,
 		pushEmpty:        c.PushEmpty,
 		skipImmediate:    c.SkipImmediate,
@@ -139,7 +137,7 @@ func New(c Config) (*Link, error) {
 		onReport:         c.OnReport,
 	}
 	if c.DeadLetterLimit != (DeadLetterLimit{}) {
-		l.limit = new(c.DeadLetterLimit)
+		l.limit = &letterLimit{DeadLetterLimit: c.DeadLetterLimit}
 	}
 	l.idle.L = &l.mu
 	if !isNil(c.DeadLetter) {
@@ -166,6 +164,10 @@ func bound[T int | time.Duration](v, def T) T {
 	}
 	return v
 }
+
+// small returns a bound as an int32. One that is too high for it is none, and so is any
+// below 0.
+func small(n int) int32 { return int32(max(min(n, math.MaxInt32), -1)) }
 
 func (l *Link) newJournal(store state.Store) *journal {
 	return &journal{store: store, key: keyPrefix + l.name}
@@ -315,7 +317,10 @@ func (l *Link) required() (n int) {
 func (l *Link) Wake() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wake := l.wake
+	var wake time.Time
+	if l.chain != nil {
+		wake = l.chain.next
+	}
 	for _, ln := range l.lanes {
 		if ln.in != nil {
 			wake = earlier(wake, ln.in.state.wake)
@@ -423,12 +428,12 @@ func (l *Link) full(pulls bool) bool {
 		default:
 			return true
 		}
-		most = max(most, ln.ends)
+		most = max(most, int(ln.ends))
 	}
 	if l.journal != nil {
 		most = max(most, l.journal.waiting)
 	}
-	return l.maxUncommitted >= 0 && most >= l.maxUncommitted
+	return l.maxUncommitted >= 0 && most >= int(l.maxUncommitted)
 }
 
 // settle takes over what the last run of the chain has changed. l.mu is held.
@@ -445,7 +450,7 @@ func (l *Link) settle() {
 	l.account.Failed += d.stuck
 	l.account.DeadLettered += d.dead
 	l.delivered += d.dead // something was done with them
-	l.wake = l.chain.wake()
+	l.chain.next = l.chain.wake()
 }
 
 // newBarrier returns the barrier at the end of the pulls of t, or nil if there is

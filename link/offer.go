@@ -22,9 +22,9 @@ func (ln *lane) offer(ctx context.Context, records []record.Record, u *record.Up
 		ln.answer(records, caught(nil))
 		ln.link.mu.Unlock()
 	}()
-	if ln.timeout > 0 {
+	if ln.policy != nil && ln.policy.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, ln.timeout)
+		ctx, cancel = context.WithTimeout(ctx, ln.policy.timeout)
 		defer cancel()
 	}
 	if ln.copier == nil {

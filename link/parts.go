@@ -52,7 +52,7 @@ func (l *Link) withLanes(m *mistakes, field func(int) string, configs []Lane) []
 			m.add("%sName is %q, which is that of another lane", field(i), name)
 		}
 		ln := &lane{
-			link: l, out: c.Outlet, timeout: c.Timeout, limit: bound(c.Pending, defaultPending), given: -1, passed: -1,
+			link: l, out: c.Outlet, limit: small(bound(c.Pending, defaultPending)), given: -1, passed: -1,
 			policy: l.policy(&c, boxes), window: l.letterWindow(c.Optional), optional: c.Optional,
 		}
 		if b := ln.rules().box; b != nil && !slices.Contains(boxes, b) {

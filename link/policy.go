@@ -64,8 +64,10 @@ func (g GiveUp) reached(offers int, age time.Duration) bool {
 	return g.Offers > 0 && offers >= g.Offers || g.Age > 0 && age >= g.Age
 }
 
-// policy says what a lane does with what was refused. It never changes.
+// policy says how long a push may take, and what a lane does with what was refused. It
+// never changes.
 type policy struct {
+	timeout time.Duration // 0: no bound
 	retry   Retry
 	giveUp  GiveUp
 	onFail  OnFail
@@ -96,10 +98,10 @@ func (p policy) fate(cause error, offers int, age time.Duration, last bool) fate
 	return kept
 }
 
-// policy returns what a lane does with what was refused, or nil if c says nothing of it.
+// policy returns the policy of a lane, or nil if c says nothing of it.
 // known are the letterboxes that there are already.
 func (l *Link) policy(c *Lane, known []*letterbox) *policy {
-	p := &policy{retry: c.Retry, giveUp: c.GiveUp, onFail: c.OnFail, onFull: c.OnFull, relaxed: c.Relaxed, box: l.letters}
+	p := &policy{timeout: c.Timeout, retry: c.Retry, giveUp: c.GiveUp, onFail: c.OnFail, onFull: c.OnFull, relaxed: c.Relaxed, box: l.letters}
 	if !isNil(c.DeadLetter) {
 		p.box = l.letterbox(c.DeadLetter, known)
 	}
@@ -115,7 +117,7 @@ func (l *Link) policy(c *Lane, known []*letterbox) *policy {
 	return p
 }
 
-// rules returns what the lane does with what was refused.
+// rules returns the policy of the lane.
 func (ln *lane) rules() policy {
 	if ln.policy == nil {
 		return policy{onFull: Block}

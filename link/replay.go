@@ -49,7 +49,7 @@ func (l *Link) Replay(ctx context.Context, from iter.Seq2[DeadLetter, error], fi
 	case l.journal.isFenced():
 		err = ErrFenced
 	default:
-		err = l.halted
+		err = l.halted()
 	}
 	if err != nil {
 		l.mu.Unlock()
@@ -84,7 +84,7 @@ func (l *Link) replay(d DeadLetter, t *Transfer) error {
 		if err != nil {
 			return err
 		}
-		l.replays = append(l.replays, replay{s, r, t})
+		l.chain.replays = append(l.chain.replays, replay{s, r, t})
 		l.account.Replayed++
 		l.account.Failed++
 		return nil

@@ -11,7 +11,7 @@ func (ln *lane) surplus() int {
 	if ln.limit < 0 {
 		return 0
 	}
-	n := int(ln.account.Pending) - ln.limit + 1
+	n := int(ln.account.Pending) - int(ln.limit) + 1
 	if n > 0 && ln.spill != nil && ln.keepsHead() {
 		n -= len(ln.queue.head().records) // it cannot leave
 	}
@@ -35,7 +35,7 @@ func (ln *lane) dropOldest() {
 		if len(e.records) == 0 && !e.end {
 			if from == &ln.queue {
 				e.transfer.uses--
-				if i < from.first+ln.at {
+				if i < from.first+int(ln.at) {
 					ln.at--
 				}
 			}
@@ -49,7 +49,7 @@ func (ln *lane) dropOldest() {
 func (ln *lane) oldest(inbox bool) (from *fifo, at int) {
 	offered := -1 // the place of what is being offered
 	if ln.burying || ln.calling && (ln.in == nil || !ln.in.inside) {
-		offered = ln.queue.first + ln.at
+		offered = ln.queue.first + int(ln.at)
 	}
 	if at := ln.queue.filled(offered); at >= 0 {
 		return &ln.queue, at
@@ -73,7 +73,7 @@ func (l *Link) makeRoom(t *Transfer) {
 		ln.spillSurplus(t)
 		for more := true; more; {
 			l.mu.Lock()
-			more = ln.rules().onFull == DeadLetterOldest && ln.surplus() > 0 && l.halted == nil && !t.dead
+			more = ln.rules().onFull == DeadLetterOldest && ln.surplus() > 0 && l.halted() == nil && !t.dead
 			var failures []*Error
 			if more {
 				more, failures = ln.buryOldest(t.ctx)
@@ -117,7 +117,7 @@ func (ln *lane) buryOldest(ctx context.Context) (all bool, failures []*Error) {
 	l.mu.Unlock()
 	d.Node = nameOf(ln.out)
 	refused, _ := refusals(records, full)
-	written, err := box.bury(ctx, ln.timeout, w, d, t, refused, func(int) bool { return true })
+	written, err := box.bury(ctx, ln.rules().timeout, w, d, t, refused, func(int) bool { return true })
 	l.mu.Lock()
 	if ln.dead {
 		return false, nil

@@ -349,16 +349,17 @@ func (l *Link) drain(p *patience, front bool) (hung []string) {
 	l.mu.Lock()
 	a := &l.account
 	left := append(slices.Clip(l.transit), held...)
-	for _, p := range l.replays {
-		left = append(left, p.records...)
+	if l.chain != nil {
+		for _, p := range l.chain.replays {
+			left = append(left, p.records...)
+		}
+		l.chain.replays, l.chain.next = nil, time.Time{}
 	}
-	l.replays = nil
 	abandoned := int64(len(l.transit)) + a.Held + a.Failed
 	l.transit = nil
 	a.Held, a.Failed = 0, 0
 	a.Abandoned += abandoned
 	a.Lost += l.lost(abandoned-l.chain.emptied(), left)
-	l.wake = time.Time{}
 	lanes := l.allLanes()
 	l.mu.Unlock()
 	for _, ln := range lanes {

@@ -64,7 +64,7 @@ func (ln *lane) spillOver(ctx context.Context, t *Transfer) (failures []*Error) 
 		d := DeadLetter{Lane: ln.account.Name, Stage: OpPush}
 		l.mu.Unlock()
 		d.Node = nameOf(ln.out)
-		letters, lettersErr = box.bury(ctx, ln.timeout, w, d, t, refused, forGood)
+		letters, lettersErr = box.bury(ctx, ln.rules().timeout, w, d, t, refused, forGood)
 		l.mu.Lock()
 	}
 	if ln.dead {

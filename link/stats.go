@@ -36,7 +36,7 @@ func (l *Link) LaneStats() []LaneStats {
 	all := make([]LaneStats, 0, len(l.lanes))
 	for _, ln := range l.lanes {
 		all = append(all, LaneStats{
-			LaneAccount: ln.account, Working: ln.working, Parked: ln.trouble != nil && ln.trouble.parked, Oldest: ln.eldest(), Transfers: ln.ends,
+			LaneAccount: ln.account, Working: ln.working, Parked: ln.trouble != nil && ln.trouble.parked, Oldest: ln.eldest(), Transfers: int(ln.ends),
 		})
 	}
 	return all

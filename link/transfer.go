@@ -175,8 +175,8 @@ func (t *Transfer) enter(due time.Time) bool {
 		return t.refuse(Interrupted, ErrStopped)
 	case l.journal.isFenced():
 		return t.refuse(Failed, ErrFenced)
-	case l.halted != nil:
-		return t.refuse(Failed, l.halted)
+	case l.halted() != nil:
+		return t.refuse(Failed, l.halted())
 	}
 	due, late := clampDue(t.reason, t.due, l.due)
 	if late && !now {
@@ -188,9 +188,9 @@ func (t *Transfer) enter(due time.Time) bool {
 	t.ctx = l.renewed()
 	t.sources = l.inlets
 	t.blocked = l.full(t.reason != record.Flush)
-	if l.replays != nil {
-		rejoin(l.replays)
-		l.replays = nil
+	if l.chain != nil {
+		rejoin(l.chain.replays)
+		l.chain.replays = nil
 	}
 	return true
 }

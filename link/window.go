@@ -16,6 +16,20 @@ type DeadLetterLimit struct {
 	Of  int
 }
 
+// letterLimit is the limit of a link.
+type letterLimit struct {
+	DeadLetterLimit
+	reached error // why nothing is delivered any more; nil: it is. Guarded by Link.mu
+}
+
+// halted returns why nothing is delivered any more, or nil. l.mu is held.
+func (l *Link) halted() error {
+	if l.limit == nil {
+		return nil
+	}
+	return l.limit.reached
+}
+
 func (m *mistakes) limit(field string, d DeadLetterLimit) {
 	if d.Max < 0 || d.Of < 0 || d.Max > 0 && d.Of <= d.Max {
 		m.add("%s is %d of %d, want Max to be 0 or more and less than Of", field, d.Max, d.Of)
@@ -34,7 +48,7 @@ type window struct {
 	count    int64   // dead letters
 }
 
-func newWindow(d *DeadLetterLimit) *window {
+func newWindow(d *letterLimit) *window {
 	if d == nil || d.Of == 0 {
 		return nil
 	}
