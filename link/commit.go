@@ -52,8 +52,15 @@ func (b *barrier) absorb(newer *barrier) bool {
 	if b.handed && (b.left > 1 || newer.left > 1) {
 		return false
 	}
-	l.journal.order = slices.DeleteFunc(l.journal.order, func(o *barrier) bool { return o == b })
+	l.journal.forget(b)
 	return true
+}
+
+// forget takes b out of the order. Link.mu is held.
+func (j *journal) forget(b *barrier) {
+	if i := slices.Index(j.order, b); i >= 0 {
+		j.order = append(j.order[:i], j.order[i+1:]...)
+	}
 }
 
 // journal is how a link keeps its positions: what is committed and what is to be.

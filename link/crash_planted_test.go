@@ -43,8 +43,8 @@ var plantedFaults = []planted{
 	plant("window not restored at start", "source.go", "	s.from = at.from\n", ""),
 
 	plant("remainder off by one", "policy.go", "refusal{i, records[i], p.Failed[i]}", "refusal{i, records[max(i-1, 0)], p.Failed[i]}"),
-	plant("barrier passes pending records of another lane", "transfer.go", "b.left = l.required()", "b.left = min(l.required(), 1)"),
-	plant("commit before delivery", "transfer.go", "		b.handed = true\n", "		b.handed, b.settled = true, true\n"),
+	plant("barrier passes pending records of another lane", "hand.go", "b.left = l.required()", "b.left = min(l.required(), 1)"),
+	plant("commit before delivery", "hand.go", "		b.handed = true\n", "		b.handed, b.settled = true, true\n"),
 	plant("window moves with a failed pull", "source.go", "	if err == nil {\n		s.from = due\n	}\n", "	s.from = due\n"),
 	plant("failed commit is forgotten", "commit.go", "			if j.newest == nil {\n				j.newest = b\n			}\n", ""),
 	plant("numbers begin again", "lifecycle.go", "read.stored.Number+1", "read.stored.Number"),

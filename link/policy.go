@@ -117,7 +117,10 @@ func (l *Link) policy(c *Lane, known []*letterbox) *policy {
 	return p
 }
 
-// rules returns the policy of the lane.
+// rules returns the policy of the lane. It is not inlined, being large and wanted in many
+// places.
+//
+//go:noinline
 func (ln *lane) rules() policy {
 	if ln.policy == nil {
 		return policy{onFull: Block}
