@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/databay-go/databay/record"
@@ -174,27 +173,50 @@ func (l *Link) drySample(ctx context.Context, p *Preview) (records []record.Reco
 			failed(OpSeek, s, err)
 			continue
 		}
-		k := l.kept[s]
-		if k.until.After(s.from) {
+		var returned, left bool // guarded by l.mu
+		l.mu.Lock()
+		if k := l.kept[s]; k.until.After(s.from) {
 			s.from = k.until
 		}
+		l.mu.Unlock()
 		t := &Transfer{link: l, ctx: ctx, number: l.number, due: due, reason: record.Forced}
-		failed(OpPull, s, l.try(ctx, s.name(), func() error { s.pullAside(t); return s.err }))
-		if atomic.LoadInt32(&s.state) != returned { // it is left behind
+		failed(OpPull, s, l.try(ctx, s.name(), func() error {
+			defer func() { // also after runtime.Goexit
+				l.mu.Lock()
+				if returned = true; left { // nobody waits for it any more
+					l.keep(s, due)
+				}
+				l.mu.Unlock()
+			}()
+			s.pullAside(t)
+			return s.err
+		}))
+		l.mu.Lock()
+		if left = !returned; left {
+			l.mu.Unlock()
 			continue
 		}
-		pulled := append(k.records[:len(k.records):len(k.records)], s.records...)
-		if s.take(due); !s.resumable() {
-			if l.kept == nil {
-				l.kept = make(map[*source]sample)
-			}
-			l.kept[s] = sample{pulled, s.from}
-		}
+		pulled := l.keep(s, due)
+		l.mu.Unlock()
 		p.Inlets = append(p.Inlets, InletPreview{Name: s.name(), Records: pulled, Kept: !s.resumable() && len(pulled) > 0})
 		records = append(records, pulled...)
 		failed(OpSeek, s, s.rewind(ctx, l, points[s.name()]))
 	}
 	return records, errors.Join(errs...)
+}
+
+// keep takes what a dry run for due has pulled from s, keeps it if s will not return it
+// again, and returns it with what was kept before. l.mu is held.
+func (l *Link) keep(s *source, due time.Time) []record.Record {
+	k := l.kept[s]
+	pulled := append(k.records[:len(k.records):len(k.records)], s.records...)
+	if s.take(due); !s.resumable() {
+		if l.kept == nil {
+			l.kept = make(map[*source]sample)
+		}
+		l.kept[s] = sample{pulled, s.from}
+	}
+	return pulled
 }
 
 // dryStages runs records through stages of their own, up to those that hold records.

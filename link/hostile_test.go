@@ -275,6 +275,43 @@ func TestDryRunThatHangs(t *testing.T) {
 	})
 }
 
+// What an inlet returns after a dry run has left it behind is not lost, and nothing is
+// asked of it when there is no time left.
+func TestDryRunLeavesAPullBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrap()
+		var updates []record.Update
+		out := new(taker)
+		l, err := link.New(link.Config{
+			Inlets: []inlet.Inlet{
+				inlet.Func(func(_ context.Context, u record.Update) ([]record.Record, error) {
+					if updates = append(updates, u); len(updates) == 1 {
+						tr.step()
+					}
+					return of(len(updates)), nil
+				}),
+				inlet.Values("late"),
+			},
+			Outlets: []outlet.Outlet{out},
+		})
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		preview, err := l.DryRun(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Empty(t, preview.Inlets)
+		assert.ErrorContains(t, l.Start(t.Context()), "still running")
+		tr.release()
+		synctest.Wait()
+		r, err := l.Once(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, int64(3), r.Pulled)
+		assert.Equal(t, []any{1, 2, "late"}, out.accepted())
+		require.Len(t, updates, 2)
+		assert.Equal(t, updates[0].Due, updates[1].From)
+	})
+}
+
 // A store that panics ends no dry run's caller.
 func TestDryRunWithAStoreThatPanics(t *testing.T) {
 	l, err := link.New(link.Config{Name: "x", Inlets: []inlet.Inlet{inlet.Null()}, Outlets: []outlet.Outlet{outlet.Discard()}, State: panickingStore{}})
