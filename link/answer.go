@@ -49,10 +49,13 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 	now := time.Now()
 	wait, again := ln.again(failure.Err, now)
 	fates := make([]fate, len(refused))
-	letters := 0
+	letters, offers, age := 0, int(e.offers), now.Sub(e.transfer.began)
+	if ln.cut {
+		offers, age = 0, 0
+	}
 	for i, r := range refused {
 		e.records = append(e.records, r.record)
-		fates[i] = ln.rules().fate(r.cause, int(e.offers), now.Sub(e.transfer.began), !again && !ln.cut)
+		fates[i] = ln.rules().fate(r.cause, offers, age, !again && !ln.cut)
 		if fates[i] == buried {
 			letters++
 		}
@@ -101,7 +104,7 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 		ln.link.failUnlocked(f)
 	}
 	switch {
-	case ln.dead || again && ln.link.phase != started: // a stop has begun meanwhile
+	case ln.dead || again && (ln.link.phase != started || ln.link.cancelled()): // meanwhile
 		return false
 	case again && wait > 0:
 		ln.pause(wait)

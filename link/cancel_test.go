@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -338,5 +339,83 @@ func TestCancelBeforeACommit(t *testing.T) {
 		report, err := l.Shutdown(t.Context())
 		require.NoError(t, err)
 		assert.NoError(t, report.Err)
+	})
+}
+
+// A push that was cancelled does not make a record one to be given up.
+func TestCancelGivesNothingUp(t *testing.T) {
+	for name, giveUp := range map[string]link.GiveUp{
+		"offers": {Offers: 1},
+		"age":    {Age: time.Microsecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				letters := new(testkit.Sink)
+				l := cancelling(t, link.Config{Lanes: []link.Lane{{
+					Outlet: &testkit.FaultyOutlet{Outlet: outlet.Discard(), OnPush: hours}, DeadLetter: letters, GiveUp: giveUp,
+				}}})
+				for range 9 { // a dead-letter outlet might not be called, its context having ended
+					require.NotNil(t, cutShort(l))
+				}
+				assert.Zero(t, letters.Len())
+				assert.EqualValues(t, 9, l.Account().Lanes[0].Pending)
+			})
+		})
+	}
+}
+
+// That a push was cancelled says nothing about the next one.
+func TestCancelThenGoexit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pushes := 0
+		var failures []error
+		l := cancelling(t, link.Config{
+			OnError: func(_ context.Context, err *link.Error) error {
+				failures = append(failures, err)
+				return nil
+			},
+			Lanes: []link.Lane{{Outlet: outlet.Of(func(ctx context.Context, _ []int) error {
+				switch pushes++; pushes {
+				case 1:
+					return hours(ctx, 0)
+				case 2:
+					runtime.Goexit()
+				}
+				return nil
+			})}},
+		})
+		require.NotNil(t, cutShort(l))
+		go l.Begin(link.Tick{})
+		synctest.Wait()
+		require.Len(t, failures, 2)
+		require.ErrorIs(t, failures[0], link.ErrCancelled)
+		assert.NotErrorIs(t, failures[1], link.ErrCancelled)
+	})
+}
+
+// A lane does not pause if the transfer was cancelled while a handler was asked.
+func TestCancelBeforeAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := new(testkit.Sink)
+		l := cancelling(t, link.Config{
+			Inlets: []inlet.Inlet{inlet.Values(1, 2)},
+			OnError: func(context.Context, *link.Error) error {
+				time.Sleep(time.Second)
+				return nil
+			},
+			Lanes: []link.Lane{{
+				Outlet: &testkit.FaultyOutlet{Outlet: sink, OnPush: testkit.Flaky(1, testkit.Fail(
+					&record.Partial{Failed: map[int]error{0: record.Permanent(errDown), 1: errDown}}))},
+				DeadLetter: outlet.Discard(),
+				Retry:      link.Retry{Backoff: time.Hour, MaxBackoff: -1, Within: -1},
+			}},
+		})
+		go l.Begin(link.Tick{})
+		synctest.Wait()
+		require.Equal(t, []string{"OnError"}, l.Busy()[len(l.Busy())-1:])
+		l.Cancel()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		assert.True(t, l.Ready(), "it does not pause")
 	})
 }

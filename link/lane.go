@@ -166,7 +166,7 @@ func (ln *lane) step() bool {
 			}
 			u = &own
 		}
-		ln.calling = true
+		ln.calling, ln.cut = true, false
 		ctx, records := l.context(), e.records
 		l.mu.Unlock()
 		err := ln.offer(ctx, records, u)
