@@ -11,7 +11,7 @@ import (
 // wait, see Ready. No other call is begun before the next transfer. It does nothing
 // unless Overlap is [CancelPrevious].
 func (l *Link) Cancel() {
-	if l.timing.overlap != CancelPrevious {
+	if l.Overlap() != CancelPrevious {
 		return
 	}
 	l.mu.Lock()
@@ -28,15 +28,15 @@ func (l *Link) Cancel() {
 
 // context returns what nodes are called with. l.mu is held.
 func (l *Link) context() context.Context {
-	if l.timing.ctx != nil {
-		return l.timing.ctx
+	if t := l.timing; t != nil && t.ctx != nil {
+		return t.ctx
 	}
 	return l.ctx
 }
 
 // renewed returns what nodes are called with by a transfer that begins. l.mu is held.
 func (l *Link) renewed() context.Context {
-	if t := l.timing; t.overlap == CancelPrevious && (t.ctx == nil || t.ctx.Err() != nil) {
+	if t := l.timing; t != nil && t.overlap == CancelPrevious && (t.ctx == nil || t.ctx.Err() != nil) {
 		t.ctx, t.cancel = context.WithCancelCause(l.ctx)
 	}
 	return l.context()
@@ -44,7 +44,8 @@ func (l *Link) renewed() context.Context {
 
 // cancelled reports whether no call is begun before the next transfer. l.mu is held.
 func (l *Link) cancelled() bool {
-	return l.timing.ctx != nil && l.phase == started && l.timing.ctx.Err() != nil
+	t := l.timing
+	return t != nil && t.ctx != nil && l.phase == started && t.ctx.Err() != nil
 }
 
 // cancelled reports whether the calls of t were. One that was refused made none.

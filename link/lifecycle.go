@@ -88,7 +88,7 @@ func (l *Link) Start(ctx context.Context) error {
 		l.phase = stopped
 	} else {
 		l.phase, l.ctx, l.cancel = started, life, cancel
-		if l.timing.overlap == CancelPrevious {
+		if l.timing != nil {
 			l.timing.ctx = nil
 		}
 	}

@@ -24,7 +24,7 @@ type Link struct {
 	maxUncommitted   int32
 	shutdownTimeout  time.Duration
 	schedule         schedule.Schedule
-	timing           *timing
+	timing           *timing // nil: the usual one
 	onError          func(context.Context, *Error) error
 	onReport         func(context.Context, Report)
 	letters          *letterbox   // of the stages, and of lanes that have no other; may be nil

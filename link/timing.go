@@ -73,10 +73,7 @@ type timing struct {
 	cancel context.CancelCauseFunc
 }
 
-// plain is what links say by default, shared because programs may have very many. It is
-// a constant.
-var plain = timing{most: 1}
-
+// timing returns what c says, or nil if it is what is usual.
 func (c *Config) timing() *timing {
 	t := timing{overlap: c.Overlap, most: 1, grace: max(c.Misfire.Grace, 0)}
 	switch c.Misfire.Policy {
@@ -86,7 +83,7 @@ func (c *Config) timing() *timing {
 		t.grace = bound(t.grace, defaultGrace)
 	}
 	if t.overlap == Skip && t.most == 1 && t.grace == 0 {
-		return &plain
+		return nil // programs may have very many links
 	}
 	return &t
 }
@@ -114,8 +111,18 @@ func (m *mistakes) timing(c *Config) {
 }
 
 // Overlap returns what planners do with an instant that comes during a transfer.
-func (l *Link) Overlap() Overlap { return l.timing.overlap }
+func (l *Link) Overlap() Overlap {
+	if l.timing == nil {
+		return Skip
+	}
+	return l.timing.overlap
+}
 
 // Misfire returns how many of the instants that have passed planners run, the last ones,
 // and how late they may be, 0 being any time.
-func (l *Link) Misfire() (most int, grace time.Duration) { return l.timing.most, l.timing.grace }
+func (l *Link) Misfire() (most int, grace time.Duration) {
+	if l.timing == nil {
+		return 1, 0
+	}
+	return l.timing.most, l.timing.grace
+}
