@@ -197,7 +197,8 @@ func (l *LaneAccount) is(was, now *LaneAccount) bool {
 		l.Overflowed == now.Overflowed-was.Overflowed &&
 		l.Refused == now.Refused-was.Refused &&
 		l.Damaged == now.Damaged-was.Damaged &&
-		l.Abandoned == now.Abandoned-was.Abandoned
+		l.Abandoned == now.Abandoned-was.Abandoned &&
+		l.Lost == now.Lost-was.Lost
 }
 
 // String returns the account in one line: "pulled 9 filtered 4 held 0 pending 0

@@ -277,15 +277,18 @@ func (l *Link) ready() bool {
 	return idle && !required
 }
 
-// occupied reports whether every required lane is working, and none pauses between two
-// tries. l.mu is held.
-func (l *Link) occupied() bool {
+// occupied reports whether there is a required lane, and every one is working and none
+// pauses between two tries. l.mu is held.
+func (l *Link) occupied() (all bool) {
 	for _, ln := range l.lanes {
-		if !ln.optional && (!ln.working || ln.pauses()) {
-			return false
+		if ln.optional {
+			continue
+		}
+		if all = ln.working && !ln.pauses(); !all {
+			break
 		}
 	}
-	return true
+	return all
 }
 
 // quiet reports whether the current transfer has no report and no required lane is

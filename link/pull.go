@@ -98,8 +98,8 @@ func (t *Transfer) process() {
 	if !t.pulls() {
 		return
 	}
-	if len(t.sources) == 1 {
-		t.sources[0].state = untouched
+	for _, s := range t.sources {
+		s.state = untouched
 	}
 	if t.dead { // then what was pulled is accounted for already
 		return

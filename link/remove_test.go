@@ -423,3 +423,35 @@ func TestRemoveByDecorator(t *testing.T) {
 	require.NoError(t, l.RemoveOutlets(t.Context(), f))
 	require.ErrorIs(t, l.RemoveOutlets(t.Context(), f), link.ErrUnknownNode)
 }
+
+// Who has begun a transfer does not wait for lanes that were removed, also if only
+// optional ones are left.
+func TestRemoveAllRequiredOutlets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := func(name string) *tank {
+			return &tank{life: life{name: name}, onPush: func(context.Context, []record.Record, record.Update) error {
+				time.Sleep(time.Second)
+				return nil
+			}}
+		}
+		a, b := slow("a"), slow("b")
+		l := started(t, link.Config{
+			Name: "l", Inlets: inlets(&pump{onPull: func(context.Context, record.Update) ([]record.Record, error) { return of(1), nil }}),
+			Lanes: []link.Lane{{Outlet: a}, {Outlet: b}, {Outlet: &tank{life: life{name: "c"}}, Optional: true}},
+		})
+		begun := make(chan struct{})
+		go func() {
+			l.Begin(link.Tick{})
+			close(begun)
+		}()
+		synctest.Wait()
+		require.NoError(t, l.RemoveOutlets(t.Context(), a, b))
+		synctest.Wait()
+		select {
+		case <-begun:
+		default:
+			t.Error("it waits")
+		}
+	})
+}

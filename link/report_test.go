@@ -230,3 +230,30 @@ func TestOutcomeString(t *testing.T) {
 		assert.Equal(t, want, o.String())
 	}
 }
+
+// What is lost of what was abandoned is that of the link, also if another link of the
+// same host, with an outlet of the same name, has abandoned as much just before.
+func TestReportLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := new(link.Nodes)
+		var links []*link.Link
+		for i, in := range inlets(&pump{life: life{name: "once"}, onPull: func(context.Context, record.Update) ([]record.Record, error) { return of(1), nil }},
+			&tape{pump: pump{life: life{name: "again"}}, values: []any{1}, per: 1}) {
+			l, err := link.New(link.Config{
+				Name: fmt.Sprint(i), Inlets: inlets(in),
+				Outlets: outlets(&tank{life: life{name: "out"}, onPush: func(context.Context, []record.Record, record.Update) error { return errDown }}),
+			})
+			require.NoError(t, err)
+			require.NoError(t, l.Attach(new(host), nodes))
+			require.NoError(t, l.Start(t.Context()))
+			_, err = l.Transfer(t.Context(), link.Tick{})
+			require.Error(t, err)
+			links = append(links, l)
+		}
+		for i, lost := range []int64{1, 0} {
+			report, err := links[i].Shutdown(t.Context())
+			require.Error(t, err)
+			assert.Equal(t, []link.LaneAccount{{Name: "out", Pending: -1, Abandoned: 1, Lost: lost}}, report.Lanes)
+		}
+	})
+}

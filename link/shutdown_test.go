@@ -540,3 +540,32 @@ func TestShutdownLoses(t *testing.T) {
 		})
 	}
 }
+
+// What an inlet has returned to a transfer that was given up is accounted for once.
+func TestShutdownTwiceAccountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hung := "last"
+		inlet := func(name string, values ...any) *pump {
+			return &pump{life: life{name: name}, onPull: func(context.Context, record.Update) ([]record.Record, error) {
+				if name == hung {
+					time.Sleep(time.Hour)
+				}
+				return of(values...), nil
+			}}
+		}
+		l, err := link.New(link.Config{
+			Name: "l", ShutdownTimeout: time.Second, InletConcurrency: 1,
+			Inlets: inlets(inlet("first"), inlet("second", 1, 2), inlet("last")), Outlets: outlets(&tank{life: life{name: "out"}}),
+		})
+		require.NoError(t, err)
+		for _, hung = range []string{"last", "first"} {
+			require.NoError(t, l.Start(t.Context()))
+			go l.Begin(link.Tick{})
+			synctest.Wait()
+			_, err = l.Shutdown(t.Context())
+			require.Error(t, err)
+			assert.Equal(t, "pulled 2 filtered 0 held 0 pending 0 delivered 0 dropped 0 abandoned 2 lost 2 balanced", l.Account().String())
+			time.Sleep(time.Hour)
+		}
+	})
+}
