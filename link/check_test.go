@@ -193,3 +193,34 @@ func ExampleLink_DryRun() {
 	//   95
 	// <nil>
 }
+
+// A dry run that does not pull, since its context has ended, leaves the windows of inlets
+// as they are.
+func TestDryRunNotMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var from []time.Time
+		in := windowInlet(func(u record.Update) { from = append(from, u.From) })
+		l, err := link.New(link.Config{Name: "l", Inlets: []inlet.Inlet{in}, Outlets: []outlet.Outlet{outlet.Discard()}})
+		require.NoError(t, err)
+		until := time.Now()
+		_, err = l.DryRun(t.Context())
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = l.DryRun(ended)
+		require.ErrorIs(t, err, context.Canceled)
+		_, err = l.Once(t.Context())
+		require.NoError(t, err)
+		require.Len(t, from, 2)
+		assert.True(t, until.Equal(from[1]), from[1])
+	})
+}
+
+// windowInlet is told of every pull, and has no lifecycle.
+type windowInlet func(record.Update)
+
+func (f windowInlet) Pull(_ context.Context, u record.Update) ([]record.Record, error) {
+	f(u)
+	return of(1), nil
+}
