@@ -319,9 +319,9 @@ func (c *chain) flush(fail func(*Error)) {
 		if s.hold == nil {
 			continue
 		}
-		failed := func(err error) { fail(&Error{Op: s.op, Node: s.name, Err: fmt.Errorf("flush: %w", err)}) }
-		if err := s.guard(func() error { s.hold.Flush(); return nil }, failed); err != nil {
-			failed(err)
+		flush := func() error { s.hold.Flush(); return nil }
+		if err := s.guard(func() error { return alone(flush) }, nil); err != nil { // a runtime.Goexit ends nothing else
+			fail(&Error{Op: s.op, Node: s.name, Err: fmt.Errorf("flush: %w", err)})
 		}
 	}
 }

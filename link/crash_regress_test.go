@@ -292,3 +292,45 @@ func (o *regressLate) Push(ctx context.Context, _ []record.Record, u record.Upda
 	_, err := o.store.Memory.Put(context.WithoutCancel(ctx), u.Commit.Key, u.Commit.Value, u.Commit.Revision)
 	return err
 }
+
+// regressFlusher is a holder of nothing whose first Flush ends the goroutine.
+type regressFlusher struct{ flushed bool }
+
+func (h *regressFlusher) Holding() record.Holding { return record.Holding{} }
+
+func (h *regressFlusher) Process(_ context.Context, records []record.Record) ([]record.Record, error) {
+	return records, nil
+}
+
+func (h *regressFlusher) Flush() {
+	if !h.flushed {
+		h.flushed = true
+		runtime.Goexit()
+	}
+}
+
+// A holder of a lane that ends the goroutine when it is flushed loses nothing of what
+// waits before it.
+func TestRegressGoexitInAFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pulls, pushed := 0, 0
+		l, err := link.New(link.Config{
+			Name: "regress", Inlets: []inlet.Inlet{inlet.Each(func(context.Context) (int, error) { pulls++; return pulls, nil })},
+			Lanes: []link.Lane{{Processors: []record.Processor{new(regressFlusher)}, Outlet: outlet.Each(func(context.Context, int) error {
+				time.Sleep(time.Second)
+				pushed++
+				return nil
+			})}},
+		})
+		require.NoError(t, err)
+		require.NoError(t, l.Start(t.Context()))
+		for range 3 {
+			go l.Begin(link.Tick{})
+			synctest.Wait()
+		}
+		report, err := l.Shutdown(t.Context())
+		require.ErrorContains(t, err, "flush: runtime.Goexit was called")
+		assert.Equal(t, 3, pulls)
+		assert.Equal(t, 3, pushed, "%v", report.Account)
+	})
+}
