@@ -100,7 +100,7 @@ func (ln *lane) refused(e *entry, refused []refusal, failure *Error) (more bool)
 	if failure.Records > 0 {
 		failures = append(failures, failure)
 	}
-	for _, f := range failures { // last: a handler may end the goroutine
+	for _, f := range failures {
 		ln.link.failUnlocked(f)
 	}
 	switch {

@@ -17,6 +17,7 @@ import (
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
 	"github.com/databay-go/databay/state"
+	"github.com/databay-go/databay/testkit"
 )
 
 // What the crash test has found, each as the smallest program that shows it.
@@ -333,4 +334,52 @@ func TestRegressGoexitInAFlush(t *testing.T) {
 		assert.Equal(t, 3, pulls)
 		assert.Equal(t, 3, pushed, "%v", report.Account)
 	})
+}
+
+// What a holder releases together with a refusal is not lost if a handler ends the
+// goroutine when it is told.
+func TestRegressGoexitOfAHandler(t *testing.T) {
+	for name, ends := range map[string]func(*link.Config){
+		"OnError": func(c *link.Config) {
+			c.OnError = func(context.Context, *link.Error) error { runtime.Goexit(); return nil }
+		},
+		"host": func(*link.Config) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var holder *regressHolder
+			holder = &regressHolder{name: "holder", process: func(h *regressHolder, records []record.Record) ([]record.Record, error) {
+				switch {
+				case len(records) == 0:
+					return h.release(), nil
+				case len(h.held) == 0:
+					h.held = records
+					return nil, nil
+				}
+				return h.release(), &record.Partial{Failed: map[int]error{0: errors.New("refused")}}
+			}}
+			sink := new(testkit.Sink)
+			pulls := 0
+			c := link.Config{
+				Name: "regress", Inlets: []inlet.Inlet{inlet.Each(func(context.Context) (int, error) { pulls++; return pulls, nil })},
+				Outlets: []outlet.Outlet{sink}, Processors: []record.Processor{holder},
+			}
+			ends(&c)
+			l, err := link.New(c)
+			require.NoError(t, err)
+			if name == "host" {
+				require.NoError(t, l.Attach(&host{verdict: func(*link.Error) error { runtime.Goexit(); return nil }}, nil))
+			}
+			require.NoError(t, l.Start(t.Context()))
+			for range 2 {
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					l.Begin(link.Tick{})
+				}()
+				<-done
+			}
+			_, _ = l.Shutdown(t.Context())
+			assert.Contains(t, payloads(sink.Records()), any(1), "%v", l.Account())
+		})
+	}
 }

@@ -40,17 +40,14 @@ func (c lasting) Value(key any) any {
 // report but that of a Shutdown.
 func (l *Link) fail(err *Error) {
 	err.asked = true
-	defer func() { // also if a handler ends the goroutine
-		l.mu.Lock()
-		err.asked = false
-		l.mu.Unlock()
-	}()
 	l.note(err)
 	l.judge(err)
+	l.mu.Lock()
+	err.asked = false
+	l.mu.Unlock()
 }
 
-// failUnlocked is fail for who holds l.mu, which is not held meanwhile, nor afterwards if
-// a handler ends the goroutine.
+// failUnlocked is fail for who holds l.mu, which is not held meanwhile.
 func (l *Link) failUnlocked(err *Error) {
 	l.mu.Unlock()
 	l.fail(err)
@@ -69,7 +66,8 @@ func (l *Link) note(err *Error) {
 }
 
 // judge asks the link's handler and then the host what to do about err, one call
-// at a time.
+// at a time. They are called in goroutines of their own, so that a runtime.Goexit ends
+// nothing else: a stage, for instance, whose records are on their way.
 func (l *Link) judge(err *Error) {
 	l.mu.Lock()
 	host, ctx := l.host, l.ctx
@@ -96,14 +94,13 @@ func (l *Link) judge(err *Error) {
 		l.mu.Unlock()
 	}()
 	if l.onError != nil {
-		failed := func(cause error) { l.callbackFailed(ctx, host, err.Number, "OnError", cause) }
 		verdict := error(err)
-		caught := guard(func() error {
+		caught := alone(func() error {
 			verdict = sound(l.onError(ctx, err))
 			return nil
-		}, failed)
+		})
 		if caught != nil {
-			failed(caught)
+			l.callbackFailed(ctx, host, err.Number, "OnError", caught)
 		}
 		if verdict == nil {
 			settled = true
@@ -114,18 +111,23 @@ func (l *Link) judge(err *Error) {
 			other.Err, handed = verdict, &other
 		}
 	}
+	settled = l.handOn(ctx, host, handed) == nil
+}
+
+// handOn hands err on to the host and returns what is left of it.
+func (l *Link) handOn(ctx context.Context, host Host, err *Error) (left error) {
+	left = err
 	if host != nil && !l.isStopped() {
-		settled = host.Failed(ctx, l, handed) == nil
+		_ = alone(func() error { left = host.Failed(ctx, l, err); return nil })
 	}
+	return left
 }
 
 // callbackFailed tells the host that a handler of the link has failed itself.
 func (l *Link) callbackFailed(ctx context.Context, host Host, number int64, name string, cause error) {
 	err := &Error{Op: OpReport, Node: name, Number: number, Err: cause}
 	l.note(err)
-	if host != nil && !l.isStopped() {
-		host.Failed(ctx, l, err)
-	}
+	_ = l.handOn(ctx, host, err)
 }
 
 // deliver gives the reports that are made to OnReport and the host, in order and

@@ -137,10 +137,10 @@ func (t *Transfer) process() {
 
 // failed tells of failed pulls before the records of the others go through the stages.
 func (t *Transfer) failed(failures []*Error, records []record.Record, b *barrier) {
-	defer t.through(records, b) // also if a handler calls runtime.Goexit
 	for _, err := range failures {
 		t.fail(err)
 	}
+	t.through(records, b)
 }
 
 // through runs records, and the barrier after them, through the link's stages.
