@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -316,4 +317,32 @@ func TestShutdownIsBounded(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A transfer whose OnReport hangs ends for who waits for it when the link is stopped. It
+// is no bubble, which would hide a data race.
+func TestHangingOnReportAndWait(t *testing.T) {
+	t.Parallel()
+	opened := make(chan struct{})
+	l, err := link.New(link.Config{
+		Name: "l", ShutdownTimeout: time.Millisecond,
+		Inlets:   inlets(&pump{life: life{name: "in"}, onPull: func(context.Context, record.Update) ([]record.Record, error) { return of(1), nil }}),
+		Outlets:  outlets(&tank{life: life{name: "a"}}, &tank{life: life{name: "b"}}),
+		OnReport: func(context.Context, link.Report) { <-opened },
+	})
+	require.NoError(t, err)
+	require.NoError(t, l.Start(t.Context()))
+	waited := make(chan link.Report)
+	go func() {
+		r, _ := l.Begin(link.Tick{}).Wait(context.Background())
+		waited <- r
+	}()
+	for !slices.Contains(l.Busy(), "OnReport") {
+		time.Sleep(time.Millisecond)
+	}
+	_, err = l.Shutdown(t.Context())
+	require.ErrorContains(t, err, "OnReport")
+	r := <-waited
+	assert.EqualValues(t, 1, r.Pulled)
+	close(opened)
 }

@@ -155,6 +155,7 @@ func (l *Link) deliver() {
 		t := l.outbox
 		l.outbox, t.next = t.next, nil
 		l.delivering = t
+		t.lent = t.lent || l.onReport != nil
 		l.mu.Unlock()
 		l.publish(ctx, host, t)
 		l.delivering = nil
@@ -167,7 +168,6 @@ func (l *Link) deliver() {
 func (l *Link) publish(ctx context.Context, host Host, t *Transfer) {
 	defer l.mu.Lock()
 	r := t.report()
-	t.lent = t.lent || l.onReport != nil
 	defer func() {
 		if host != nil && !l.isStopped() {
 			host.Reported(ctx, l, r)
