@@ -8,7 +8,8 @@ import (
 
 // Cancel ends the context of the calls that the running transfer makes, with
 // [ErrCancelled] as the cause, if a transfer that begins at this moment would have to
-// wait, see Ready. No other call is begun before the next transfer. It does nothing
+// wait, see Ready. Lanes begin no other call before the next transfer; stages of the link
+// that are still to come are called with the context that has ended. It does nothing
 // unless Overlap is [CancelPrevious].
 func (l *Link) Cancel() {
 	if l.Overlap() != CancelPrevious {
