@@ -346,8 +346,7 @@ func TestRegressGoexitOfAHandler(t *testing.T) {
 		"host": func(*link.Config) {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var holder *regressHolder
-			holder = &regressHolder{name: "holder", process: func(h *regressHolder, records []record.Record) ([]record.Record, error) {
+			holder := &regressHolder{name: "holder", process: func(h *regressHolder, records []record.Record) ([]record.Record, error) {
 				switch {
 				case len(records) == 0:
 					return h.release(), nil
