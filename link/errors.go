@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/databay-go/databay/record"
 )
@@ -252,10 +253,11 @@ func begin(f func() error) *call {
 }
 
 // alone calls f in a goroutine of its own and waits for it.
-func alone(f func() error) error {
-	c := begin(f)
-	<-c.done
-	return c.err
+func alone(f func() error) (err error) {
+	var call sync.WaitGroup
+	call.Go(func() { err = guard(f, func(ended error) { err = ended }) })
+	call.Wait()
+	return err
 }
 
 // ended reports whether the call has returned.

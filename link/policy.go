@@ -101,7 +101,7 @@ func (p policy) fate(cause error, offers int, age time.Duration, last bool) fate
 // policy returns the policy of a lane, or nil if c says nothing of it.
 // known are the letterboxes that there are already.
 func (l *Link) policy(c *Lane, known []*letterbox) *policy {
-	p := &policy{timeout: c.Timeout, retry: c.Retry, giveUp: c.GiveUp, onFail: c.OnFail, onFull: c.OnFull, relaxed: c.Relaxed, box: l.letters}
+	p := policy{timeout: c.Timeout, retry: c.Retry, giveUp: c.GiveUp, onFail: c.OnFail, onFull: c.OnFull, relaxed: c.Relaxed, box: l.letters}
 	if !isNil(c.DeadLetter) {
 		p.box = l.letterbox(c.DeadLetter, known)
 	}
@@ -111,10 +111,10 @@ func (l *Link) policy(c *Lane, known []*letterbox) *policy {
 			p.onFull = DropOldest
 		}
 	}
-	if *p == (policy{onFull: Block}) {
+	if p == (policy{onFull: Block}) {
 		return nil // programs may have very many
 	}
-	return p
+	return new(p)
 }
 
 // rules returns the policy of the lane. It is not inlined, being large and wanted in many

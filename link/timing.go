@@ -85,7 +85,7 @@ func (c *Config) timing() *timing {
 	if t.overlap == Skip && t.most == 1 && t.grace == 0 {
 		return nil // programs may have very many links
 	}
-	return &t
+	return new(t)
 }
 
 func (m *mistakes) timing(c *Config) {
