@@ -67,6 +67,8 @@ var allowed = map[string][]string{
 
 type pkg struct {
 	ImportPath   string
+	Dir          string
+	GoFiles      []string
 	Name         string
 	Imports      []string
 	TestImports  []string
@@ -75,7 +77,7 @@ type pkg struct {
 
 func packages(t *testing.T) (all []pkg) {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Imports,TestImports,XTestImports", "./...")
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Name,Imports,TestImports,XTestImports", "./...")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	require.NoError(t, err)
@@ -84,6 +86,10 @@ func packages(t *testing.T) (all []pkg) {
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
 			return all
 		} else {
+			require.NoError(t, err)
+		}
+		for _, file := range p.GoFiles { // so that go test runs again, and takes no cached result, when one changes
+			_, err := os.Stat(filepath.Join(p.Dir, file))
 			require.NoError(t, err)
 		}
 		all = append(all, p)

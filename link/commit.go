@@ -159,9 +159,10 @@ func (j *journal) encode(b *barrier) []byte {
 	v := make([]byte, 0, max(128, len(j.value)+16))
 	v = append(v, j.head...)
 	v = strconv.AppendInt(v, b.number, 10)
-	v = append(v, `,"due":"`...)
-	v = b.due.AppendFormat(v, time.RFC3339Nano)
-	v = append(v, `","inlets":{`...)
+	if !b.due.IsZero() {
+		v = strconv.AppendInt(append(v, `,"due":`...), b.due.UnixNano(), 10)
+	}
+	v = append(v, `,"inlets":{`...)
 	first := true
 	for _, p := range b.points {
 		v = p.append(v, j.kinds[p.name], &first)
@@ -202,9 +203,7 @@ func (p point) append(v []byte, k kind, first *bool) []byte {
 		v = append(v, `",`...)
 	}
 	if !p.from.IsZero() {
-		v = append(v, `"from":"`...)
-		v = p.from.AppendFormat(v, time.RFC3339Nano)
-		v = append(v, `",`...)
+		v = append(strconv.AppendInt(append(v, `"from":`...), p.from.UnixNano(), 10), ',')
 	}
 	if len(v) > begin {
 		v = v[:len(v)-1] // the last comma

@@ -163,7 +163,7 @@ func TestFencedLanes(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		_, rev, _ := store.Get(t.Context(), "link/l")
-		_, err := store.Memory.Put(t.Context(), "link/l", []byte(`{"writer":"other","number":7,"due":"2000-01-01T00:00:00Z","inlets":{}}`), rev)
+		_, err := store.Memory.Put(t.Context(), "link/l", []byte(`{"writer":"other","number":7,"due":946684800000000000,"inlets":{}}`), rev)
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
 		assert.Equal(t, list(1, 2, 3), fast.accepted())
@@ -176,9 +176,9 @@ func TestFencedLanes(t *testing.T) {
 // What is not a link's value stops the start; what is of other inlets is kept.
 func TestStoredValues(t *testing.T) {
 	for _, value := range []string{"", "garbage", "null", "{}", "[]", "42", `{"writer":7}`, `{"number":3}`,
-		`{"writer":"w","number":-2,"due":"2000-01-01T00:00:00Z","inlets":{}}`,
+		`{"writer":"w","number":-2,"due":946684800000000000,"inlets":{}}`,
 		`{"writer":"w","number":2,"due":"yesterday","inlets":{}}`,
-		`{"writer":"w","number":2,"due":"2000-01-01T00:00:00Z","inlets":{"n":{"position":"?"}}}`} {
+		`{"writer":"w","number":2,"due":946684800000000000,"inlets":{"n":{"position":"?"}}}`} {
 		store := new(vault)
 		_, err := store.Put(t.Context(), "link/l", []byte(value), 0)
 		require.NoError(t, err)
@@ -272,7 +272,7 @@ func TestStoredByAnother(t *testing.T) {
 func TestStoredForms(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ value, err string }{
-		"as written":     {`{"link":"l","writer":"w","number":4,"due":"2026-01-02T03:04:05.6Z","inlets":{"in":{"type":"Since of int","position":"NQ==","from":"2026-01-02T03:04:05Z"}}}`, ""},
+		"as written":     {`{"link":"l","writer":"w","number":4,"due":1767323045600000000,"inlets":{"in":{"type":"Since of int","position":"NQ==","from":1767323045000000000}}}`, ""},
 		"by an editor":   {"{\n \"inlets\" : { \"in\" : { \"position\" : \"NQ==\" } , \"gone\" : { } } , \"number\" : 4 , \"writer\" : \"w\" , \"link\" : \"l\" }\n", ""},
 		"escaped":        {`{"link":"\u006c","writer":"\"\\\n","number":4,"inlets":{"in":{"position":"NQ=="}}}`, ""},
 		"empty":          {"", `want { before ""`},
@@ -284,8 +284,10 @@ func TestStoredForms(t *testing.T) {
 		"no writer":      {`{"link":"l","number":4}`, `writer is ""`},
 		"negative":       {`{"link":"l","writer":"w","number":-4}`, "number is -4"},
 		"no number":      {`{"link":"l","writer":"w","number":"4"}`, "invalid syntax"},
+		"control":        {"{\"link\":\"l\tm\"}", "control character"},
 		"too large":      {`{"link":"l","writer":"w","number":99999999999999999999}`, "out of range"},
-		"no time":        {`{"link":"l","writer":"w","number":4,"due":"today"}`, "today"},
+		"no time":        {`{"link":"l","writer":"w","number":4,"due":"today"}`, "invalid syntax"},
+		"zeros":          {`{"link":"l","writer":"w","number":4,"due":007}`, "want 7 for 007"},
 		"no base64":      {`{"link":"l","writer":"w","number":4,"inlets":{"in":{"position":"%"}}}`, "position"},
 		"member":         {`{"link":"l","writer":"w","number":4,"other":1}`, `"other"`},
 		"inlet's member": {`{"link":"l","writer":"w","number":4,"inlets":{"in":{"other":1}}}`, `"other"`},
@@ -313,7 +315,7 @@ func TestStoredForms(t *testing.T) {
 
 // Whatever a store holds, a link starts or says that it is not its own.
 func FuzzStored(f *testing.F) {
-	f.Add([]byte(`{"link":"l","writer":"w","number":4,"due":"2026-01-02T03:04:05.6Z","inlets":{"in":{"type":"Since of int","position":"NQ==","from":"2026-01-02T03:04:05Z"}}}`))
+	f.Add([]byte(`{"link":"l","writer":"w","number":4,"due":1767323045600000000,"inlets":{"in":{"type":"Since of int","position":"NQ==","from":1767323045000000000}}}`))
 	f.Add([]byte(`{"inlets":{},"number":0}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		store := new(state.Memory)

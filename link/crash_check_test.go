@@ -16,7 +16,7 @@ func (w *crashWorld) begin(again bool) {
 	w.stop = nil
 	stored := w.store.parse()
 	for _, in := range w.inlets {
-		in.read, in.from = stored.position(in.name), stored.Inlets[in.name].From
+		in.read, in.from = stored.position(in.name), stored.Inlets[in.name].From.Time
 		in.number, in.rewound = -1, false
 		for _, row := range in.rows {
 			committed := false
@@ -48,7 +48,7 @@ func (w *crashWorld) begin(again bool) {
 	if !again {
 		w.number = 0
 	}
-	w.number, w.due = max(w.number, stored.Number+1), stored.Due
+	w.number, w.due = max(w.number, stored.Number+1), stored.Due.Time
 	w.doubt = false
 }
 

@@ -30,11 +30,20 @@ var _ state.Store = (*crashClient)(nil)
 type crashValue struct {
 	Writer string
 	Number int64
-	Due    time.Time
+	Due    crashTime
 	Inlets map[string]struct {
 		Position []byte
-		From     time.Time
+		From     crashTime
 	}
+}
+
+// crashTime is stored as Unix time in nanoseconds.
+type crashTime struct{ time.Time }
+
+func (t *crashTime) UnmarshalJSON(text []byte) error {
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	t.Time = time.Unix(0, n)
+	return err
 }
 
 // parse returns what is stored. w.mu is held.
@@ -112,18 +121,18 @@ func (s *crashStore) write(value []byte) {
 	w.stats.commits++
 	w.trace("stored: %s", value)
 	v := s.parse()
-	if v.Number < old.Number || v.Due.Before(old.Due) {
+	if v.Number < old.Number || v.Due.Before(old.Due.Time) {
 		w.fail("number %d and due %v are stored after %d and %v", v.Number, v.Due, old.Number, old.Due)
 	}
 	for _, in := range w.inlets {
 		from, position := v.Inlets[in.name].From, v.position(in.name)
-		if from.Before(old.Inlets[in.name].From) || in.kind == cursorKind && position < old.position(in.name) {
+		if from.Before(old.Inlets[in.name].From.Time) || in.kind == cursorKind && position < old.position(in.name) {
 			w.fail("%s goes back: %d and %v are stored after %d and %v", in.name, position, from, old.position(in.name), old.Inlets[in.name].From)
 		}
 		switch in.kind {
 		case windowKind:
 			for _, row := range in.rows {
-				if row.at.Before(from) && row.term == w.term {
+				if row.at.Before(from.Time) && row.term == w.term {
 					w.delivered(row, true, "%s is stored to have read up to %v", in.name, from)
 				}
 			}

@@ -17,14 +17,14 @@ type stored struct {
 	Link   string                 // "link"
 	Writer string                 // "writer"
 	Number int64                  // "number"
-	Due    time.Time              // "due"
+	Due    time.Time              // "due", Unix time in nanoseconds; may be absent
 	Inlets map[string]storedInlet // "inlets"
 }
 
 type storedInlet struct {
 	Type     string    // "type", of the position; may be absent
 	Position []byte    // "position", base64; may be absent
-	From     time.Time // "from"; may be absent
+	From     time.Time // "from", as "due"; may be absent
 }
 
 // decodeStored reads what [journal.encode] writes, with the members in any order, and
@@ -135,6 +135,9 @@ func (r *storedReader) text() string {
 	}
 	r.rest = r.rest[len(quoted):]
 	s, err := strconv.Unquote(quoted)
+	if err == nil && strings.ContainsFunc(quoted, func(c rune) bool { return c < ' ' }) {
+		err = fmt.Errorf("a control character in the string %q", s)
+	}
 	if err != nil {
 		r.fail(err)
 	}
@@ -146,19 +149,16 @@ func (r *storedReader) number() int64 {
 	digits := r.rest[:len(r.rest)-len(strings.TrimLeft(r.rest, "-0123456789"))]
 	r.rest = r.rest[len(digits):]
 	n, err := strconv.ParseInt(digits, 10, 64)
+	if err == nil && strconv.FormatInt(n, 10) != digits {
+		err = fmt.Errorf("want %d for %s", n, digits)
+	}
 	if err != nil {
 		r.fail(err)
 	}
 	return n
 }
 
-func (r *storedReader) time() time.Time {
-	t, err := time.Parse(time.RFC3339Nano, r.text())
-	if err != nil {
-		r.fail(err)
-	}
-	return t
-}
+func (r *storedReader) time() time.Time { return time.Unix(0, r.number()) }
 
 // quoted returns a string as JSON.
 func quoted(s string) string {

@@ -123,7 +123,7 @@ func TestPullFailsWithRecords(t *testing.T) {
 	second := stored(t, store, "link/l").Inlets["n"]
 	assert.Equal(t, "2", string(first.Position))
 	assert.Equal(t, "3", string(second.Position))
-	assert.True(t, second.From.Equal(first.From), "%v %v", first, second)
+	assert.Equal(t, first.From, second.From)
 	transferred(t, l)
 	assert.Equal(t, list(1, 2, 3, 4, 5), out.accepted())
 }
