@@ -107,11 +107,12 @@ func (l *Link) startNodes(ctx context.Context) (err error) {
 			err = errors.Join(err, l.takeDown(ctx, l.nodes, up))
 		}
 	}()
-	for _, node := range l.allNodes() {
+	nodes := l.allNodes()
+	for i, node := range nodes {
 		if err := l.nodes.start(ctx, l, node); err != nil {
 			return &Error{Op: OpStart, Link: l.name, Node: nameOf(node), Number: -1, Err: err}
 		}
-		up = append(up, node)
+		up = nodes[:i+1]
 	}
 	l.renew()
 	if l.journal != nil {
@@ -231,6 +232,9 @@ func (l *Link) Once(ctx context.Context) (Report, error) {
 	if FromContext(ctx) == l {
 		return Report{}, ErrInside
 	}
+	l.mu.Lock()
+	end := l.ends()
+	l.mu.Unlock()
 	if err := l.Start(ctx); err != nil {
 		return Report{}, err
 	}
@@ -252,16 +256,16 @@ func (l *Link) Once(ctx context.Context) (Report, error) {
 	l.mu.Unlock()
 	l.Shutdown(context.WithoutCancel(ctx)) // which somebody else may have done already
 	l.mu.Lock()
-	end, endErr := l.last.report, l.last.err
+	endErr := end.err
 	report, err := t.report(), t.open()
 	l.mu.Unlock()
 	if report.Number < 0 { // the link was stopped before it could begin
 		report.Outcome, report.Err, err = Interrupted, ErrStopped, ErrStopped
 	}
 	report.Took = time.Since(report.Began)
-	report.Account = report.Account.Add(end.Account)
-	report.Err = errors.Join(report.Err, end.Err)
-	report.Outcome = max(report.Outcome, end.Outcome)
+	report.Account = report.Account.Add(end.report.Account)
+	report.Err = errors.Join(report.Err, end.report.Err)
+	report.Outcome = max(report.Outcome, end.report.Outcome)
 	if !report.abandoned() {
 		err, endErr = unkept(err), unkept(endErr)
 	}

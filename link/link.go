@@ -40,7 +40,7 @@ type Link struct {
 	mu       sync.Mutex
 	idle     sync.Cond               // something has ended that others may wait for
 	stop     *stop                   // the Shutdown that is going on
-	last     *stop                   // that one, or else the last one
+	ending   *ending                 // of the next Shutdown, or the one that is going on; nil: nobody else asks for it
 	giveUp   context.CancelCauseFunc // of the Start or the change of nodes that is going on
 	ctx      context.Context         // that nodes are called with, from Start to Shutdown
 	cancel   context.CancelCauseFunc

@@ -11,7 +11,7 @@ import (
 	"github.com/databay-go/databay/record"
 )
 
-// stop is a Shutdown that is going on, or was the last one.
+// stop is a Shutdown that is going on.
 type stop struct {
 	patience // of the contexts of calls
 
@@ -21,9 +21,21 @@ type stop struct {
 	ended bool // it is done
 	over  bool // calls are not waited for any longer
 	gone  bool // handlers are not waited for any longer
+}
 
-	report Report // when it is done
+// ending is what a Shutdown returns.
+type ending struct {
+	report Report
 	err    error
+}
+
+// ends returns where the next Shutdown, or the one that is going on, leaves what it
+// returns. l.mu is held.
+func (l *Link) ends() *ending {
+	if l.ending == nil {
+		l.ending = new(ending)
+	}
+	return l.ending
 }
 
 // Shutdown stops the link. It waits for transfers to end, makes a last one that
@@ -58,32 +70,35 @@ func (l *Link) Shutdown(ctx context.Context) (Report, error) {
 	if first {
 		l.phase = stopping
 		l.stop = &stop{patience: patience{time: l.ctx}}
-		l.last = l.stop
 		if l.changing {
 			l.giveUp(ErrStopped)
 		}
 		l.idle.Broadcast()
 	}
 	s := l.stop
+	var end *ending
+	if !first && !inside {
+		end = l.ends()
+	}
 	l.mu.Unlock()
 	if !inside {
-		return l.finish(ctx, s, first)
+		return l.finish(ctx, s, end)
 	}
 	if first {
-		go l.finish(context.Background(), s, true)
+		go l.finish(context.Background(), s, nil)
 	}
 	return Report{}, nil
 }
 
 // finish waits for the end of s, at most as long as it may take. The first to call
-// it does the work.
-func (l *Link) finish(ctx context.Context, s *stop, first bool) (Report, error) {
+// it does the work; the others say where the end is to be left.
+func (l *Link) finish(ctx context.Context, s *stop, end *ending) (Report, error) {
 	cut := func() { l.cut(s) }
 	defer context.AfterFunc(ctx, cut)()
 	if d, ok := ctx.Deadline(); l.shutdownTimeout > 0 && !(ok && time.Until(d) <= l.shutdownTimeout) {
 		defer time.AfterFunc(l.shutdownTimeout, cut).Stop()
 	}
-	if first {
+	if end == nil {
 		return l.end(s)
 	}
 	l.mu.Lock()
@@ -91,7 +106,7 @@ func (l *Link) finish(ctx context.Context, s *stop, first bool) (Report, error) 
 	for !s.ended {
 		l.idle.Wait()
 	}
-	return s.report, s.err
+	return end.report, end.err
 }
 
 // cut ends the time of s.
@@ -249,8 +264,10 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) (Report, err
 	if report.Err = join(last.errs); report.Err != nil {
 		report.Outcome = Failed
 	}
-	s.report, s.err = report, err
-	l.phase, l.outbox, l.stop = stopped, nil, nil
+	if l.ending != nil {
+		*l.ending = ending{report, err}
+	}
+	l.phase, l.outbox, l.stop, l.ending = stopped, nil, nil, nil
 	if l.left != nil {
 		l.left.draining = nil
 	}
