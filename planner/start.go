@@ -121,19 +121,16 @@ func (p *Planner) startAll(ctx context.Context, entries []*entry, trigger func(f
 			err = errors.Join(err, p.undo(up))
 		}
 	}()
-	for _, e := range entries {
+	for i, e := range entries {
 		p.become(joining, e)
 		if err := e.link.Start(ctx); err != nil {
 			p.become(idle, e)
 			return err
 		}
-		up = append(up, e)
+		up = entries[:i+1]
 	}
-	anchor := time.Now()
-	for _, e := range up {
-		if err := p.schedule(ctx, e, anchor); err != nil {
-			return err
-		}
+	if err := p.schedule(ctx, up, time.Now()); err != nil {
+		return err
 	}
 	p.mu.Lock()
 	if p.state >= stopping {
@@ -160,23 +157,31 @@ func (p *Planner) startAll(ctx context.Context, entries []*entry, trigger func(f
 	return nil
 }
 
-// schedule begins the schedule of e. It leaves behind one that does not return soon
-// after ctx has ended.
-func (p *Planner) schedule(ctx context.Context, e *entry, anchor time.Time) error {
-	e.book.opens()
+// schedule begins the schedules of entries. It leaves them behind if one does not return
+// soon after ctx has ended.
+func (p *Planner) schedule(ctx context.Context, entries []*entry, anchor time.Time) error {
 	begun := make(chan error, 1)
-	var settled atomic.Bool // it has begun, or was left behind
-	go func() {
-		var err error
-		defer func() { // also after runtime.Goexit, of which the timetable has told
-			if settled.CompareAndSwap(false, true) {
-				begun <- err
-			} else {
-				p.opts.Trigger.Remove(e.link.Name())
+	var settled atomic.Bool // they have begun, or are left behind
+	var at atomic.Int64     // the one that is beginning
+	var work func(i int)
+	work = func(i int) {
+		ended := false
+		defer func() {
+			if !ended { // runtime.Goexit, of which the timetable has told
+				go work(i + 1)
 			}
 		}()
-		err = p.begin(e, anchor, &settled)
-	}()
+		var err error
+		for ; i < len(entries) && err == nil && !settled.Load(); i++ {
+			at.Store(int64(i))
+			err = p.begin(entries[i], anchor, &settled)
+		}
+		ended = true
+		if settled.CompareAndSwap(false, true) {
+			begun <- err
+		}
+	}
+	go work(0)
 	select {
 	case err := <-begun:
 		return err
@@ -192,12 +197,13 @@ func (p *Planner) schedule(ctx context.Context, e *entry, anchor time.Time) erro
 	if !settled.CompareAndSwap(false, true) {
 		return <-begun
 	}
-	return scheduleError(e.link, fmt.Errorf("abandoned: it has not returned: %w", context.Cause(ctx)))
+	return scheduleError(entries[at.Load()].link, fmt.Errorf("abandoned: it has not returned: %w", context.Cause(ctx)))
 }
 
 // begin makes the timetable of e and adds it to the trigger, unless that is settled
 // meanwhile.
 func (p *Planner) begin(e *entry, anchor time.Time, settled *atomic.Bool) error {
+	e.book.opens()
 	table := newTimetable(e, anchor)
 	next := table.Next(anchor)
 	if settled.Load() {
@@ -208,7 +214,11 @@ func (p *Planner) begin(e *entry, anchor time.Time, settled *atomic.Bool) error 
 	e.table, e.next = table, next
 	p.mu.Unlock()
 	e.clock.Unlock()
-	return p.opts.Trigger.Add(e.link.Name(), table, anchor)
+	err := p.opts.Trigger.Add(e.link.Name(), table, anchor)
+	if err == nil && settled.Load() {
+		p.opts.Trigger.Remove(e.link.Name())
+	}
+	return err
 }
 
 // undo shuts links down that were started together, the last one first.

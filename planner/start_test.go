@@ -107,6 +107,53 @@ func TestStartContext(t *testing.T) {
 	})
 }
 
+// A schedule that hangs when it is asked first is named and left behind. When it returns,
+// that does no harm to the schedule of a later Start.
+func TestStartHungSchedule(t *testing.T) {
+	for name, spoil := range map[string]func(s *badSchedule, hang func()){
+		"bind": func(s *badSchedule, hang func()) {
+			s.bind = func() schedule.Schedule { hang(); return s.Schedule }
+		},
+		"next": func(s *badSchedule, hang func()) {
+			s.next = func(time.Time) (time.Time, bool) { hang(); return time.Time{}, false }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(b *bench) {
+				release := make(chan struct{})
+				hang := sync.OnceFunc(func() { <-release })
+				s := &badSchedule{Schedule: schedule.Every(time.Second)}
+				spoil(s, func() {
+					if time.Since(b.began) < time.Second {
+						hang()
+					}
+				})
+				first, firstIn := b.probe("first", time.Second, nil)
+				hung, in := b.probe("hung", time.Second, nil, scheduled(s))
+				last, lastIn := b.probe("last", time.Second, nil)
+				p := b.planner(planner.Options{}, first, hung, last)
+				ctx, cancel := context.WithTimeout(b.Context(), half)
+				defer cancel()
+				err := p.Start(ctx)
+				require.ErrorIs(b, err, context.DeadlineExceeded)
+				var failure *link.Error
+				require.ErrorAs(b, err, &failure)
+				assert.Equal(b, "hung", failure.Link)
+				assert.Equal(b, link.OpSchedule, failure.Op)
+				require.False(b, p.Running())
+
+				require.NoError(b, p.Start(b.Context()), "the schedule does not hang again")
+				close(release)
+				b.sleep(2*time.Second + half/2)
+				for _, in := range []*probe{firstIn, in, lastIn} {
+					assert.Len(b, in.all(), 3)
+				}
+				b.shut(p)
+			})
+		})
+	}
+}
+
 // Start does not wait for first transfers.
 func TestStartDoesNotWait(t *testing.T) {
 	onBoth(t, func(b *bench) {

@@ -91,7 +91,7 @@ func (p *Planner) stop() {
 	p.mu.Lock()
 	entries := slices.Clone(p.links)
 	p.mu.Unlock()
-	var stopped []*entry
+	stopped := entries[:0]
 	for _, e := range entries {
 		switch {
 		case e.removal != nil:
