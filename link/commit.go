@@ -3,12 +3,10 @@ package link
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -152,63 +150,6 @@ func (j *journal) rewind(ctx context.Context, l *Link, s *source) error {
 		j.know(s.name(), typ)
 	}
 	return s.rewind(ctx, l, at)
-}
-
-// encode returns the value that commits b: see [stored].
-func (j *journal) encode(b *barrier) []byte {
-	v := make([]byte, 0, max(128, len(j.value)+16))
-	v = append(v, j.head...)
-	v = strconv.AppendInt(v, b.number, 10)
-	if !b.due.IsZero() {
-		v = strconv.AppendInt(append(v, `,"due":`...), b.due.UnixNano(), 10)
-	}
-	v = append(v, `,"inlets":{`...)
-	first := true
-	for _, p := range b.points {
-		v = p.append(v, j.kinds[p.name], &first)
-	}
-	if len(j.points) > len(b.points) || !b.names(j.points) { // inlets that are not there at present
-		for name, p := range j.points {
-			if !slices.ContainsFunc(b.points, func(p point) bool { return p.name == name }) {
-				v = p.append(v, j.kinds[name], &first)
-			}
-		}
-	}
-	return append(v, `}}`...)
-}
-
-func (b *barrier) names(points map[string]point) bool {
-	n := 0
-	for _, p := range b.points {
-		if _, ok := points[p.name]; ok {
-			n++
-		}
-	}
-	return n == len(points)
-}
-
-func (p point) append(v []byte, k kind, first *bool) []byte {
-	if !*first {
-		v = append(v, ',')
-	}
-	*first = false
-	v = append(append(v, quoted(p.name)...), `:{`...)
-	begin := len(v)
-	if k.name != "" {
-		v = append(append(append(v, `"type":`...), k.json...), ',')
-	}
-	if len(p.position) > 0 {
-		v = append(v, `"position":"`...)
-		v = base64.StdEncoding.AppendEncode(v, p.position)
-		v = append(v, `",`...)
-	}
-	if !p.from.IsZero() {
-		v = append(strconv.AppendInt(append(v, `"from":`...), p.from.UnixNano(), 10), ',')
-	}
-	if len(v) > begin {
-		v = v[:len(v)-1] // the last comma
-	}
-	return append(v, '}')
 }
 
 // worth reports whether committing b would say something new.

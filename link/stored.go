@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -164,4 +165,61 @@ func (r *storedReader) time() time.Time { return time.Unix(0, r.number()) }
 func quoted(s string) string {
 	text, _ := json.Marshal(s) // of a string it cannot fail
 	return string(text)
+}
+
+// encode returns the value that commits b: see [stored].
+func (j *journal) encode(b *barrier) []byte {
+	v := make([]byte, 0, max(128, len(j.value)+16))
+	v = append(v, j.head...)
+	v = strconv.AppendInt(v, b.number, 10)
+	if !b.due.IsZero() {
+		v = strconv.AppendInt(append(v, `,"due":`...), b.due.UnixNano(), 10)
+	}
+	v = append(v, `,"inlets":{`...)
+	first := true
+	for _, p := range b.points {
+		v = p.append(v, j.kinds[p.name], &first)
+	}
+	if len(j.points) > len(b.points) || !b.names(j.points) { // inlets that are not there at present
+		for name, p := range j.points {
+			if !slices.ContainsFunc(b.points, func(p point) bool { return p.name == name }) {
+				v = p.append(v, j.kinds[name], &first)
+			}
+		}
+	}
+	return append(v, `}}`...)
+}
+
+func (b *barrier) names(points map[string]point) bool {
+	n := 0
+	for _, p := range b.points {
+		if _, ok := points[p.name]; ok {
+			n++
+		}
+	}
+	return n == len(points)
+}
+
+func (p point) append(v []byte, k kind, first *bool) []byte {
+	if !*first {
+		v = append(v, ',')
+	}
+	*first = false
+	v = append(append(v, quoted(p.name)...), `:{`...)
+	begin := len(v)
+	if k.name != "" {
+		v = append(append(append(v, `"type":`...), k.json...), ',')
+	}
+	if len(p.position) > 0 {
+		v = append(v, `"position":"`...)
+		v = base64.StdEncoding.AppendEncode(v, p.position)
+		v = append(v, `",`...)
+	}
+	if !p.from.IsZero() {
+		v = append(strconv.AppendInt(append(v, `"from":`...), p.from.UnixNano(), 10), ',')
+	}
+	if len(v) > begin {
+		v = v[:len(v)-1] // the last comma
+	}
+	return append(v, '}')
 }
