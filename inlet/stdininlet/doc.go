@@ -13,9 +13,9 @@
 //
 // # Failures
 //
-// A line that cannot be decoded is an error that names its number. The lines before
-// it are delivered with the error, and the next pull goes on behind it. An error of
-// the reader ends the input.
+// A line that cannot be decoded, or with which the decoder panics, is an error that
+// names its number. The lines before it are delivered with the error, and the next pull
+// goes on behind it. An error of the reader ends the input.
 //
 // # Delivery
 //

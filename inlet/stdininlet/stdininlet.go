@@ -98,6 +98,7 @@ func (in *Inlet) Pull(ctx context.Context, _ record.Update) ([]record.Record, er
 		if p.stopped {
 			return nil, errors.New("stdininlet: not started")
 		}
+		there := len(p.data)
 		records, err := in.lines()
 		if len(records) > 0 || err != nil || p.err != nil && len(p.data) == 0 {
 			return records, err
@@ -106,6 +107,9 @@ func (in *Inlet) Pull(ctx context.Context, _ record.Update) ([]record.Record, er
 			timer := time.NewTimer(in.opts.Wait)
 			defer timer.Stop()
 			late = timer.C
+		}
+		if len(p.data) < there {
+			p.change() // there is room, without which nothing may come
 		}
 		if !p.wait(ctx.Done(), late) {
 			if ctx.Err() != nil {
@@ -126,13 +130,23 @@ func (in *Inlet) lines() (records []record.Record, err error) {
 		if !ok {
 			break
 		}
-		decoded, err := in.opts.Decode(bytes.Clone(line))
+		decoded, err := in.decode(bytes.Clone(line))
 		records = append(records, decoded...)
 		if err != nil {
 			return records, fmt.Errorf("stdininlet: cannot decode line %d: %w; it has %d bytes and begins with %q", in.pump.line, err, len(line), excerpt(line))
 		}
 	}
 	return records, nil
+}
+
+// decode decodes a line. A panic is an error of the line, or those before it were lost.
+func (in *Inlet) decode(line []byte) (records []record.Record, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			records, err = nil, fmt.Errorf("decoding panicked: %v", v)
+		}
+	}()
+	return in.opts.Decode(line)
 }
 
 const maxExcerpt = 300 // bytes of a line that are shown

@@ -204,6 +204,51 @@ func TestReadsAheadOnlyALittle(t *testing.T) {
 	})
 }
 
+// A pull that takes all that was read ahead and has no record of it goes on reading
+// while it waits, instead of waiting for nothing.
+func TestPullMakesRoom(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		text string
+		errs int
+	}{
+		"blank lines":     {strings.Repeat("\n", 4<<20), 0},
+		"the rest of one": {strings.Repeat("x", 8<<20) + "\n", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				in := started(t, &stdininlet.Options{Reader: strings.NewReader(test.text + "1\n"), Wait: time.Hour})
+				began := time.Now()
+				for range test.errs {
+					synctest.Wait()
+					_, err := pull(t.Context(), in)
+					require.ErrorContains(t, err, "MaxLine")
+				}
+				synctest.Wait()
+				got, err := pull(t.Context(), in)
+				require.NoError(t, err)
+				assert.Equal(t, []any{1.0}, got)
+				assert.Zero(t, time.Since(began), "it waited for what was there")
+			})
+		})
+	}
+}
+
+// A panic of Decode is an error of its line: the lines before it come with it.
+func TestDecodePanics(t *testing.T) {
+	t.Parallel()
+	decode := func(line []byte) ([]record.Record, error) {
+		if string(line) == "!" {
+			panic("oh")
+		}
+		return stdininlet.Text(line)
+	}
+	got, errs := all(t, started(t, &stdininlet.Options{Reader: strings.NewReader("1\n2\n!\n3\n"), Decode: decode}))
+	assert.Equal(t, []any{"1", "2", "3"}, got)
+	assert.Equal(t, []string{`stdininlet: cannot decode line 3: decoding panicked: oh; it has 1 bytes and begins with "!"`}, errs)
+}
+
 // A pipe's Read is interrupted, and goes on after another start.
 func TestShutdownInterruptsPipes(t *testing.T) {
 	t.Parallel()
