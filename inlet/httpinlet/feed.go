@@ -72,29 +72,35 @@ func (f *feed) Start(ctx context.Context) error {
 }
 
 func (f *feed) Pull(ctx context.Context, _ record.Update) ([]record.Record, error) {
-	var all []record.Record
+	all, cursor, err := f.pages(ctx, f.cursor)
+	f.cursor = cursor // not before: if a function of the user panics, nothing was pulled
+	return all, err
+}
+
+// pages returns the records of the pages after a cursor, and up to which they go.
+func (f *feed) pages(ctx context.Context, cursor string) (all []record.Record, last string, err error) {
 	for n := 1; ; n++ {
 		at := f.client.URL()
-		if f.cursor != "" {
-			at = withParam(at, f.param, f.cursor)
+		if cursor != "" {
+			at = withParam(at, f.param, cursor)
 		}
 		p, err := f.page(ctx, at, nil)
 		if err != nil {
-			return all, onPage(n, err)
+			return all, cursor, onPage(n, err)
 		}
-		cursor, err := p.find(f.find)
+		found, err := p.find(f.find)
 		if err != nil {
-			return all, onPage(n, err)
+			return all, cursor, onPage(n, err)
 		}
-		if len(p.records) > 0 && (cursor == "" || cursor == f.cursor) {
-			return all, onPage(n, fmt.Errorf("the page has %d records and no new cursor: they would come for ever", len(p.records)))
+		if len(p.records) > 0 && (found == "" || found == cursor) {
+			return all, cursor, onPage(n, fmt.Errorf("the page has %d records and no new cursor: they would come for ever", len(p.records)))
 		}
-		if cursor != "" {
-			f.cursor = cursor
+		if found != "" {
+			cursor = found
 		}
 		all = append(all, p.records...)
 		if len(p.records) == 0 || n == f.opts.MaxPages {
-			return all, nil
+			return all, cursor, nil
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/inlet/httpinlet"
 	"github.com/databay-go/databay/link"
+	"github.com/databay-go/databay/record"
 	"github.com/databay-go/databay/state"
 	"github.com/databay-go/databay/testkit"
 )
@@ -141,6 +142,39 @@ func TestFeedThatFails(t *testing.T) {
 
 	for _, garbage := range []string{"", "x", "{}", `{"cursor":1}`, `{"cursor":""}`, `"5"`, `[]`} {
 		require.ErrorContains(t, in.Seek(t.Context(), []byte(garbage)), "has no cursor of a feed", garbage)
+	}
+}
+
+// Of a pull that panics nobody has the records: they are pulled again.
+func TestFeedThatPanics(t *testing.T) {
+	t.Parallel()
+	for _, where := range []string{"decode", "find"} {
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			broken := true
+			panics := func(here string, body []byte) {
+				if broken && here == where && strings.Contains(string(body), "3") {
+					panic("oh")
+				}
+			}
+			decode := func(body []byte) ([]record.Record, error) {
+				panics("decode", body)
+				return httpinlet.JSONField[int]("items")(body)
+			}
+			find := func(p httpinlet.Page) (string, error) {
+				panics("find", p.Body)
+				return httpinlet.Field("next")(p)
+			}
+			source := &events{last: 3}
+			in := httpinlet.NewFeed(serve(t, source.ServeHTTP), "after", find, once(&httpinlet.Options{Decode: decode}))
+			start(t, in)
+			require.PanicsWithValue(t, "oh", func() { _, _ = pull(t.Context(), in) })
+			assert.Nil(t, in.(resumable).Position())
+			broken = false
+			got, err := pull(t.Context(), in)
+			require.NoError(t, err)
+			assert.Equal(t, []any{1, 2, 3}, got)
+		})
 	}
 }
 
