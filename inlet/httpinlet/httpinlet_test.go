@@ -130,6 +130,27 @@ func TestUserinfoIsBasicAuth(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Servers redirect to absolute URLs, in which there is no user.
+func TestUserinfoStaysOnItsHost(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]string)
+	note := func(w http.ResponseWriter, r *http.Request) {
+		_, seen[r.URL.Path], _ = r.BasicAuth()
+	}
+	other := serve(t, note)
+	mux := http.NewServeMux()
+	var address string
+	mux.HandleFunc("/near", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, address+"/here", http.StatusFound) })
+	mux.HandleFunc("/far", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other+"/there", http.StatusFound) })
+	mux.HandleFunc("/here", note)
+	address = serve(t, mux.ServeHTTP)
+	for _, path := range []string{"/near", "/far"} {
+		_, err := pull(t.Context(), started(t, strings.Replace(address, "//", "//ada:confidential@", 1)+path, nil))
+		require.NoError(t, err)
+	}
+	assert.Equal(t, map[string]string{"/here": "confidential", "/there": ""}, seen)
+}
+
 func TestCompressedAnswer(t *testing.T) {
 	t.Parallel()
 	address := serve(t, func(w http.ResponseWriter, r *http.Request) {

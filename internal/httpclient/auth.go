@@ -44,6 +44,9 @@ func (c *Client) authorize(ctx context.Context, s *session, req *resty.Request) 
 		}
 		req.Header.Set("Authorization", "Bearer "+token.text)
 		return token, nil
+	case c.url.User != nil:
+		password, _ := c.url.User.Password()
+		req.SetBasicAuth(c.url.User.Username(), password)
 	}
 	return nil, nil
 }

@@ -182,9 +182,9 @@ func (c *Client) once(ctx, bounded context.Context, s *session, r Request) (*Ans
 	target, secrets := *c.url, c.secrets
 	if r.URL != nil {
 		target = *r.URL
-		target.User = c.url.User
 		secrets = secrets.with(queryValues(r.URL)...)
 	}
+	target.User = nil // net/http would forget it when it is redirected on the host
 	token, err := c.authorize(bounded, s, req)
 	if err != nil {
 		if bounded.Err() != nil {
