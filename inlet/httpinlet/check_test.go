@@ -57,6 +57,22 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// The answer to a HEAD has the headers of a document, and no body: nothing is missing if it
+// is one that is stored compressed.
+func TestCheckOfStoredGzip(t *testing.T) {
+	t.Parallel()
+	status := http.StatusOK
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Set("Content-Length", "1234")
+		w.WriteHeader(status)
+	})
+	in := started(t, url, nil)
+	require.NoError(t, in.Check(t.Context()))
+	status = http.StatusForbidden
+	require.EqualError(t, in.Check(t.Context()), "status 403 Forbidden")
+}
+
 // All inlets of the package can be asked, with all that lets them in.
 func TestCheckShowsWhatLetsIn(t *testing.T) {
 	t.Parallel()

@@ -198,7 +198,13 @@ func (c *Client) once(ctx, bounded context.Context, s *session, r Request) (*Ans
 	if r.Body != nil {
 		req.SetBody(r.Body)
 	}
+	if r.Method == http.MethodHead {
+		req.SetDoNotParseResponse(true) // nothing follows, even where the headers speak of compressed content
+	}
 	resp, err := req.Execute(r.Method, target.String())
+	if resp != nil && r.Method == http.MethodHead && resp.RawResponse != nil {
+		_ = resp.RawResponse.Body.Close() // there is nothing in it
+	}
 	if resp != nil && resp.RawResponse != nil {
 		if to, wrong := resp.RawResponse.Location(); wrong == nil { // the body repeats it
 			secrets = secrets.with(append(queryValues(to), userinfo(to))...)
