@@ -9,7 +9,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -29,8 +31,15 @@ import (
 	"github.com/databay-go/databay/schedule"
 )
 
-// Object is what a line has.
-type Object = map[string]any
+// Object is what a line has. Its numbers are texts, which no float64 has rounded.
+type Object map[string]any
+
+// UnmarshalJSON makes it stdininlet.JSON's.
+func (o *Object) UnmarshalJSON(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode((*map[string]any)(o))
+}
 
 func main() {
 	if err := run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {

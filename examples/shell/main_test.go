@@ -44,6 +44,17 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// Numbers are compared, and written, as they are.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	const line = `{"big":12345678901234567890,"million":1000000,"price":1.50}` + "\n"
+	for _, where := range []string{"million=1000000", "big=12345678901234567890", "price=1.50"} {
+		var stdout bytes.Buffer
+		require.NoError(t, run(t.Context(), []string{"-where", where}, strings.NewReader(line), &stdout, io.Discard))
+		assert.Equal(t, line, stdout.String(), where)
+	}
+}
+
 // At Ctrl-C, here the end of the context, it stops although its input goes on.
 func TestRunStops(t *testing.T) {
 	t.Parallel()
