@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -125,11 +126,15 @@ func at(body []byte, path string) (json.RawMessage, error) {
 	return value, nil
 }
 
-// withParam returns u with a parameter that is value, once.
+// withParam returns u with a parameter that is value, once, behind all others. Those stay
+// as they are: a url.Values has none of a pair that has a semicolon or a bad escape.
 func withParam(u *url.URL, param, value string) *url.URL {
+	pairs := slices.DeleteFunc(strings.Split(u.RawQuery, "&"), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		return pair == "" || err == nil && name == param
+	})
 	c := *u
-	query := c.Query()
-	query.Set(param, value)
-	c.RawQuery = query.Encode()
+	c.RawQuery = strings.Join(append(pairs, url.QueryEscape(param)+"="+url.QueryEscape(value)), "&")
 	return &c
 }

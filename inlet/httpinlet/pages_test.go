@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -75,6 +76,35 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// What is in the query of the first URL stays as it is, also what net/url does not take
+// apart, and a space arrives escaped.
+func TestPagesKeepTheQuery(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	address := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.RawQuery)
+		if len(asked)%3 > 0 {
+			_, _ = io.WriteString(w, `{"items":[1],"next":"a b"}`)
+		}
+	})
+	opts := &httpinlet.Options{Decode: httpinlet.JSONField[int]("items")}
+	opts.Next = httpinlet.PageNumber("page")
+	_, err := pull(t.Context(), started(t, address+"/?fields=a;b&page=1&q=50%&x", opts))
+	require.NoError(t, err)
+	opts.Next = func(p httpinlet.Page) (string, error) {
+		if p.Records == 0 {
+			return "", nil
+		}
+		return "?q=a b" + strings.Repeat("x", len(asked)), nil
+	}
+	_, err = pull(t.Context(), started(t, address+"/?q=a b", opts))
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"fields=a;b&page=1&q=50%&x", "fields=a;b&q=50%&x&page=2", "fields=a;b&q=50%&x&page=3",
+		"q=a%20b", "q=a%20bxxxx", "q=a%20bxxxxx",
+	}, asked)
+}
+
 // What lets a request in is sent with every page, and what is in the first URL stays
 // where the inlet makes the next.
 func TestPagesKeepCredentials(t *testing.T) {
@@ -90,7 +120,7 @@ func TestPagesKeepCredentials(t *testing.T) {
 	})
 	_, err := pull(t.Context(), in)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"ada key a=1&size=3", "ada key a=1&page=2&size=3", "ada key a=1&page=3&size=3", "ada key a=1&page=4&size=3"}, seen)
+	assert.Equal(t, []string{"ada key a=1&size=3", "ada key a=1&size=3&page=2", "ada key a=1&size=3&page=3", "ada key a=1&size=3&page=4"}, seen)
 }
 
 // A pull of several pages yields all of them or nothing.

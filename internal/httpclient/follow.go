@@ -48,6 +48,7 @@ func (c *Client) Resolve(a *Answer, ref string) (*url.URL, error) {
 		u = a.URL.ResolveReference(u)
 	}
 	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	u.RawQuery = spaceless(u.RawQuery)
 	switch {
 	case !strings.EqualFold(u.Host, c.url.Host) || u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("the next page is on %.100q, want it on %q, the only one that Headers and credentials are for",
@@ -68,6 +69,7 @@ func (c *Client) URL() *url.URL {
 // withParams returns u with further parameters in its query.
 func withParams(u *url.URL, params url.Values) *url.URL {
 	c := *u
+	c.RawQuery = spaceless(c.RawQuery)
 	if more := params.Encode(); c.RawQuery == "" {
 		c.RawQuery = more
 	} else if more != "" {
@@ -75,3 +77,6 @@ func withParams(u *url.URL, params url.Values) *url.URL {
 	}
 	return &c
 }
+
+// spaceless returns a query without spaces, which would end the URL in the request.
+func spaceless(query string) string { return strings.ReplaceAll(query, " ", "%20") }
