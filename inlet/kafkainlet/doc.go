@@ -16,6 +16,11 @@
 // or to another member of the group that takes over the partition. So nothing is
 // missing, and what comes twice was not committed.
 //
+// A group that begins with the [Latest] commits where that is, with the first pull of a
+// link that is delivered: from then on nothing is passed over. What is written to a
+// partition before it is first assigned, a new one of the topic for instance, is; so may
+// be, until a record of it is delivered, what is in one whose broker does not answer then.
+//
 // Partitions that were taken away are no longer committed. What was pulled of them
 // before is delivered all the same, and also by their new owner.
 //
@@ -33,7 +38,7 @@
 // again at once when it is back.
 //
 // Records of transactions come when those are committed, and not at all if they are
-// aborted.
+// aborted. The end of a transaction takes an offset too, which is committed with the rest.
 //
 // # Secrets
 //

@@ -51,6 +51,8 @@ func TestApacheKafka(t *testing.T) {
 	t.Run("instances", func(t *testing.T) { instances(t, fresh(t, 2)) })
 	t.Run("crashes", func(t *testing.T) { crashes(t, fresh(t, 2), 12) })
 	t.Run("lost", func(t *testing.T) { losses(t, fresh(t, 1)) })
+	t.Run("latest again", func(t *testing.T) { latestAgain(t, fresh(t, 2)) })
+	t.Run("end of transaction", func(t *testing.T) { endOfTransaction(t, fresh(t, 1)) })
 	t.Run("passwords", func(t *testing.T) {
 		passwords(t, site{broker.SASL, fresh(t, 1).topic}, "ada's secret", "SASL_AUTHENTICATION_FAILED")
 	})

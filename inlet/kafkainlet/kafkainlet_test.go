@@ -58,6 +58,32 @@ func TestStart(t *testing.T) {
 	require.Error(t, late.Start(t.Context()), "started twice")
 }
 
+// Where a group begins with the latest record, what comes after its first pull is not
+// passed over by a restart, although nothing is committed but by a link.
+func TestStartLatestAgain(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 2)
+	latestAgain(t, at)
+}
+
+func latestAgain(t *testing.T, at site) {
+	t.Helper()
+	c := client(t, at)
+	produce(t, c, 1, 0, 3)
+	in := started(t, at, "again", &kafkainlet.Options{Start: kafkainlet.Latest, MaxWait: 300 * time.Millisecond})
+	for len(committed(t, c, "again")) < 2 {
+		assert.Empty(t, pull(t, in))
+		require.NoError(t, in.Commit(t.Context(), in.Position()), "as a link does after a transfer")
+	}
+	produce(t, c, 1, 3, 5)
+	assert.Equal(t, []string{"3", "4"}, texts(pullN(t, in, 2)))
+	require.NoError(t, in.Shutdown(t.Context()), "before these are committed")
+	produce(t, c, 1, 5, 6)
+
+	require.NoError(t, in.Start(t.Context()))
+	assert.Equal(t, []string{"3", "4", "5"}, texts(pullN(t, in, 3)))
+}
+
 // MaxRecords bounds a pull, and a pull without records waits for MaxWait.
 func TestBounds(t *testing.T) {
 	t.Parallel()
@@ -207,6 +233,36 @@ func TestTransactions(t *testing.T) {
 	}
 	in := started(t, at, "g", nil)
 	assert.Equal(t, []string{fmt.Sprint(kgo.TryCommit)}, texts(pullN(t, in, 1)))
+}
+
+// The end of a transaction takes an offset and is no record: it is read and committed
+// with the rest, and when it is deleted, nothing is lost.
+func TestEndOfTransaction(t *testing.T) {
+	t.Parallel()
+	_, at := cluster(t, 1)
+	endOfTransaction(t, at)
+}
+
+func endOfTransaction(t *testing.T, at site) {
+	t.Helper()
+	c := client(t, at, kgo.TransactionalID("end"))
+	transaction := func(value string) {
+		require.NoError(t, c.BeginTransaction())
+		require.NoError(t, c.ProduceSync(t.Context(), kgo.StringRecord(value)).FirstErr())
+		require.NoError(t, c.EndTransaction(t.Context(), kgo.TryCommit))
+	}
+	transaction("a") // at 0, its end at 1
+	in := started(t, at, "ends", &kafkainlet.Options{MaxWait: 100 * time.Millisecond})
+	assert.Equal(t, []string{"a"}, texts(pullN(t, in, 1)))
+	reader := client(t, at)
+	require.Eventually(t, func() bool {
+		assert.Empty(t, pull(t, in))
+		require.NoError(t, in.Commit(t.Context(), in.Position()))
+		return committed(t, reader, "ends")[0] == 2
+	}, 10*time.Second, time.Millisecond)
+	remove(t, reader, at.topic, 2)
+	transaction("b")
+	assert.Equal(t, []string{"b"}, texts(pullN(t, in, 1)))
 }
 
 // A broker that is gone is an error, not a source without records.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/databay-go/databay/internal/kafkaclient"
 )
@@ -66,6 +67,7 @@ func (in *Inlet) consumes() []kgo.Opt {
 		kgo.ConsumeTopics(in.topics...),
 		kgo.ConsumeStartOffset(in.opts.Start.offset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // which take offsets that have to be read
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.DisableAutoCommit(),
@@ -85,8 +87,8 @@ func (in *Inlet) join() (*member, error) {
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.assigned(ps) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.revoked(ps) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, ps map[string][]int32) { m.revoked(ps) }),
-		kgo.AdjustFetchOffsetsFn(func(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-			m.resumes(offsets)
+		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+			m.resumes(ctx, offsets)
 			return offsets, nil
 		}),
 		kgo.WithHooks(m),
@@ -168,15 +170,70 @@ func (m *member) revoked(topics map[string][]int32) {
 }
 
 // resumes is called with the offsets that partitions begin with, before anything is
-// fetched. Those that the group has not committed are negative.
-func (m *member) resumes(offsets map[string]map[int32]kgo.Offset) {
+// fetched. Those that the group has not committed are negative. Of these, the end of a
+// partition is made a number, which counts as read: committed, it is where a restart
+// begins, and not what is the end by then.
+func (m *member) resumes(ctx context.Context, offsets map[string]map[int32]kgo.Offset) {
+	var ends map[place]kgo.EpochOffset
+	if m.opts.Start == Latest {
+		ends = m.ends(ctx, offsets)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for topic, partitions := range offsets {
 		for partition, o := range partitions {
-			if p := m.parts[place{topic, partition}]; p != nil {
-				p.committed = max(o.EpochOffset().Offset, -1)
+			at := place{topic, partition}
+			p := m.parts[at]
+			if p == nil {
+				continue
+			}
+			p.committed = max(o.EpochOffset().Offset, -1)
+			if end, ok := ends[at]; ok {
+				partitions[partition] = kgo.NewOffset().At(end.Offset)
+				p.next, p.epoch = end.Offset, end.Epoch
 			}
 		}
 	}
+	m.read = nil
+}
+
+// ends returns where partitions end of which the group has committed nothing. Those that
+// do not answer are left out.
+func (m *member) ends(ctx context.Context, offsets map[string]map[int32]kgo.Offset) map[place]kgo.EpochOffset {
+	const end, readCommitted = -1, 1
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID, req.IsolationLevel = -1, readCommitted
+	for topic, partitions := range offsets {
+		t := kmsg.NewListOffsetsRequestTopic()
+		t.Topic = topic
+		for partition, o := range partitions {
+			if o.EpochOffset().Offset < 0 {
+				p := kmsg.NewListOffsetsRequestTopicPartition()
+				p.Partition, p.Timestamp = partition, end
+				t.Partitions = append(t.Partitions, p)
+			}
+		}
+		if len(t.Partitions) > 0 {
+			req.Topics = append(req.Topics, t)
+		}
+	}
+	if len(req.Topics) == 0 {
+		return nil
+	}
+	bounded, cancel := m.kafka.Bound(ctx)
+	defer cancel()
+	ends := make(map[place]kgo.EpochOffset)
+	for _, shard := range m.client.RequestSharded(bounded, req) {
+		if shard.Err != nil {
+			continue
+		}
+		for _, t := range shard.Resp.(*kmsg.ListOffsetsResponse).Topics {
+			for _, p := range t.Partitions {
+				if p.ErrorCode == 0 && p.Offset >= 0 {
+					ends[place{t.Topic, p.Partition}] = kgo.EpochOffset{Epoch: p.LeaderEpoch, Offset: p.Offset}
+				}
+			}
+		}
+	}
+	return ends
 }

@@ -65,7 +65,7 @@ type Start uint8
 // The values of [Start].
 const (
 	Earliest Start = iota // with the oldest record there is
-	Latest                // with the next one that comes
+	Latest                // with the next one that comes after the partition was first assigned
 )
 
 // String returns "earliest" or "latest".

@@ -169,6 +169,10 @@ func (m *member) take() (records []record.Record, err error) {
 
 	done := 0
 	for _, f := range all {
+		if f.Attrs.IsControl() { // the end of a transaction
+			done++
+			continue
+		}
 		payload, failed := m.payload(f.Record)
 		if failed != nil {
 			err = fmt.Errorf("kafkainlet: cannot decode %s/%d/%d: %w", f.Topic, f.Partition, f.Offset, m.kafka.Clean(failed))
