@@ -28,6 +28,8 @@ var onAny = map[string]func(t *testing.T, d *database){
 	"query":       query,
 	"struct":      structs,
 	"types":       types,
+	"collations":  collations,
+	"no position": noPosition,
 	"other place": otherPlace,
 	"check":       check,
 }
@@ -106,6 +108,63 @@ func ties(t *testing.T, d *database) {
 	assert.ErrorContains(t, err, "a row with n = 0 comes again behind the one with it: want a Key")
 }
 
+// Rows that a collation takes to be equal are an error, and not passed over, where a pull
+// ends between them.
+func collations(t *testing.T, d *database) {
+	kind := map[sqlinlet.Dialect]string{
+		sqlinlet.PostgreSQL: "TEXT COLLATE nocase",
+		sqlinlet.MariaDB:    "VARCHAR(100) COLLATE utf8mb4_general_ci",
+		sqlinlet.SQLite:     "TEXT COLLATE NOCASE",
+	}[d.dialect]
+	db := d.fresh(t)
+	if d.dialect == sqlinlet.PostgreSQL {
+		d.exec(t, db, "CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+	}
+	d.exec(t, db, "CREATE TABLE t (id INT, n INT, c "+kind+")")
+	d.exec(t, db, "INSERT INTO t VALUES (1, 1, 'a'), (2, 1, 'B'), (3, 1, 'b'), (4, 2, 'b'), (5, 2, 'C')")
+
+	in := sqlinlet.New(db, "t", "n", &sqlinlet.Options{Key: []string{"c"}, Limit: 2, Lag: -1})
+	assert.Len(t, pull(t, in), 2)
+	for range 2 {
+		_, err := in.Pull(t.Context(), record.Update{})
+		require.ErrorContains(t, err, "sqlinlet: two rows with n = 1, c = ")
+		require.ErrorContains(t, err, "want a Key that makes rows unique")
+	}
+	again := sqlinlet.New(db, "t", "n", &sqlinlet.Options{Key: []string{"c"}, Limit: 2, Lag: -1})
+	require.NoError(t, again.Seek(t.Context(), in.Position()))
+	d.exec(t, db, "DELETE FROM t WHERE n = 2") // nothing is behind the position
+	_, err := again.Pull(t.Context(), record.Update{})
+	require.ErrorContains(t, err, "sqlinlet: two rows with n = 1, c = ")
+
+	in = sqlinlet.New(db, "t", "n", &sqlinlet.Options{Key: []string{"c", "id"}, Limit: 2, Lag: -1})
+	assert.Len(t, all(t, in), 3)
+}
+
+// A value that no position can have is an error of the row that has it.
+func noPosition(t *testing.T, d *database) {
+	tests := map[string][3]string{ // type, value, and what the error says
+		"a number that is none": {"NUMERIC", "'NaN'", `"NaN" is no decimal number`},
+		"an endless number":     {"DOUBLE PRECISION", "'Infinity'", "infinity is no place to go on behind"},
+		"a time before Christ":  {"TIMESTAMP", "'0044-03-15 12:00:00 BC'", "want the years 0 to 9999"},
+		"an endless time":       {"TIMESTAMPTZ", "'infinity'", "infinity is no place to go on behind"},
+	}
+	if d.dialect != sqlinlet.PostgreSQL {
+		t.Skip("only PostgreSQL has such values")
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			db := d.fresh(t)
+			d.exec(t, db, "CREATE TABLE t (c "+test[0]+")")
+			d.exec(t, db, "INSERT INTO t VALUES ("+test[1]+")")
+			in := sqlinlet.New(db, "t", "c", &sqlinlet.Options{Lag: -1})
+			_, err := in.Pull(t.Context(), record.Update{})
+			require.ErrorContains(t, err, "sqlinlet: column c: ")
+			require.ErrorContains(t, err, test[2])
+			assert.Nil(t, in.Position())
+		})
+	}
+}
+
 // Positions of every type come back as they were: of close values none is passed over
 // and none read twice, by a new inlet for every row.
 func fidelity(t *testing.T, d *database) {
@@ -118,6 +177,7 @@ func fidelity(t *testing.T, d *database) {
 		"bytes":   {[]byte{}, []byte{0}, []byte{0, 0}, []byte{0, 255}, []byte("a"), []byte{254}},
 		"float":   {-1e300, -0.1, 0.0, 0.1, 0.30000000000000004, 1e300},
 		"date":    {"2026-01-01", "2026-01-02"},
+		"huge":    {"-1234567890123456789012345678901234567890123456789012345678901234", "1234567890123456789012345678901234567890123456789012345678901234", "1234567890123456789012345678901234567890123456789012345678901235"},
 		"stamp":   {"2026-03-28 02:30:00", "2026-03-28 02:30:00.000001", "2026-03-29 02:30:00", "2026-03-29 03:30:00"},
 		"uuid":    {"0190b8f0-0000-7000-8000-000000000001", "0190b8f0-0000-7000-8000-00000000000a", "f190b8f0-0000-7000-8000-000000000001"},
 	}

@@ -12,8 +12,9 @@
 // Rows come in the order of the cursor column and, of rows with an equal cursor
 // value, in that of [Options].Key. Cursor and key together must be unique, and an
 // index on them makes every pull cheap. Of a cursor that is unique by itself, an ID
-// that counts up for instance, no key is needed. Two rows that neither tells apart
-// are an error.
+// that counts up for instance, no key is needed. Two rows that neither tells apart, as
+// the database compares them, by a collation for instance, are an error where one of
+// them would be passed over.
 //
 // A row is read again when its cursor value grows: with a time that every update of
 // a row sets, updates are read; with an ID, only new rows are. Rows that are deleted
@@ -22,7 +23,8 @@
 // A null in the cursor or the key is an error that names a row which has one, since
 // a query by that column never finds the row. With [Options].SkipNulls they are
 // passed over. A cursor that is a time more than 24 h ahead of this machine's clock
-// is an error too: reading it would pass over everything that comes until then.
+// is an error too: reading it would pass over everything that comes until then. So are
+// infinity, NaN, and years before 0 or after 9999.
 //
 // # Late commits
 //

@@ -38,6 +38,7 @@ func (d *database) kind(kind string) string {
 		"text":    {"TEXT", "VARCHAR(100) COLLATE utf8mb4_bin", "TEXT"},
 		"time":    {"TIMESTAMPTZ", "DATETIME(6)", "DATETIME"},
 		"decimal": {"NUMERIC", "DECIMAL(60,30)", "TEXT"}, // SQLite has none that is exact
+		"huge":    {"NUMERIC", "DECIMAL(65,0)", "TEXT"},
 		"bytes":   {"BYTEA", "VARBINARY(100)", "BLOB"},
 		"float":   {"DOUBLE PRECISION", "DOUBLE", "REAL"},
 		"date":    {"DATE", "DATE", "TEXT"},

@@ -34,7 +34,7 @@ func (in *Inlet) Position() []byte {
 // error.
 func (in *Inlet) Seek(_ context.Context, pos []byte) error {
 	if pos == nil {
-		in.at, in.horizon = nil, horizon{reached: true}
+		in.at, in.alone, in.horizon = nil, false, horizon{reached: true}
 		return nil
 	}
 	var p position
@@ -60,7 +60,7 @@ func (in *Inlet) Seek(_ context.Context, pos []byte) error {
 			return fmt.Errorf("sqlinlet: the stored position %.100q: value of %s: %w", pos, p.By[i], err)
 		}
 	}
-	in.at, in.horizon = at, horizon{reached: true}
+	in.at, in.alone, in.horizon = at, false, horizon{reached: true}
 	return nil
 }
 

@@ -77,6 +77,15 @@ func (q *query) page(at []value, upTo value, limit int) (string, []any) {
 	return q.from + c.String() + q.orderBy("") + " LIMIT " + strconv.Itoa(limit), c.args
 }
 
+// same returns the statement that finds two rows at a place, as the database compares.
+func (q *query) same(at []value) (string, []any) {
+	c := q.where()
+	for i, v := range at {
+		c.and(q.places[i], " = ", v)
+	}
+	return q.newest + c.String() + " LIMIT 2", c.args
+}
+
 func (q *query) orderBy(direction string) string {
 	return " ORDER BY " + strings.Join(q.places, direction+", ") + direction
 }
@@ -105,7 +114,10 @@ func (c *condition) compare(place, operator string, v value) {
 	c.text = append(append(c.text, place...), operator...)
 	c.args = append(c.args, v.arg())
 	if c.dialect == sqldb.MariaDB && v.kind == kindDecimal { // else both are compared as floats
-		c.text = append(c.dialect.Append(append(c.text, "CAST("...), len(c.args)), " AS DECIMAL(65,30))"...)
+		const mostDigits, mostScale = 65, 38
+		_, fraction, _ := strings.Cut(v.text, ".")
+		c.text = append(c.dialect.Append(append(c.text, "CAST("...), len(c.args)), " AS DECIMAL("+strconv.Itoa(mostDigits)+","...)
+		c.text = append(strconv.AppendInt(c.text, int64(min(len(fraction), mostScale)), 10), "))"...)
 		return
 	}
 	c.text = c.dialect.Append(c.text, len(c.args))

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/databay-go/databay/inlet"
@@ -20,6 +21,7 @@ type Inlet struct {
 	opts   Options
 
 	at      []value // cursor and key of the last row read; nil: the beginning
+	alone   bool    // it is known that no row which is not read has the same
 	horizon horizon
 }
 
@@ -93,6 +95,9 @@ func (in *Inlet) Pull(ctx context.Context, u record.Update) ([]record.Record, er
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	if err := in.unique(ctx, q); err != nil {
+		return nil, in.failed(ctx, err)
+	}
 	due, err := in.due(ctx, q, u)
 	if err != nil || !due {
 		return nil, in.failed(ctx, err)
@@ -145,10 +150,48 @@ func (in *Inlet) take(rows *sql.Rows, q *query) (records []record.Record, err er
 			return records, err
 		}
 		records = append(records, record.New(payload).WithID(in.id(at)))
-		in.at = at
+		in.at, in.alone = at, false
 	}
 	in.horizon.reached = rows.Err() == nil
+	in.alone = in.horizon.reached
 	return records, rows.Err()
+}
+
+// unique returns an error if another row stands where the last one does, as the
+// database compares: it would be passed over. Unequal texts may be equal for it, by
+// their collation, and unequal texts of a number are.
+func (in *Inlet) unique(ctx context.Context, q *query) error {
+	loose := func(v value) bool { return v.kind == kindText || v.kind == kindDecimal || v.kind == kindFloat }
+	if in.alone || !slices.ContainsFunc(in.at, loose) {
+		return nil
+	}
+	statement, args := q.same(in.at)
+	rows, err := sqldb.Query(ctx, in.db, statement, args...)
+	if err != nil {
+		return err
+	}
+	err = in.othersOf(rows, q)
+	err = errors.Join(err, rows.Close())
+	in.alone = err == nil
+	return err
+}
+
+// othersOf returns an error if rows are others than the last one that was read.
+func (in *Inlet) othersOf(rows *sql.Rows, q *query) error {
+	s, err := newScanner(rows, q)
+	if err != nil {
+		return err
+	}
+	for n := 1; rows.Next(); n++ {
+		at, err := s.placeAlone()
+		if err != nil {
+			return err
+		}
+		if n > 1 || !equal(in.at, at) {
+			return fmt.Errorf("two rows with %s are equal for the database, and one of them would be passed over: want a Key that makes rows unique, and columns whose values compare exactly", in.show(in.at))
+		}
+	}
+	return rows.Err()
 }
 
 // follows returns an error unless a row at that place may come behind the last one.

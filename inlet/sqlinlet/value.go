@@ -35,7 +35,10 @@ type value struct {
 	text string
 }
 
-var errNaN = errors.New("NaN has no place in an order")
+var (
+	errNaN     = errors.New("NaN has no place in an order")
+	errEndless = errors.New("infinity is no place to go on behind: want none, or a Query without such rows")
+)
 
 // valueOf returns what a driver gave for a column of the given database type.
 func valueOf(v any, columnType string) (value, error) {
@@ -50,31 +53,52 @@ func valueOf(v any, columnType string) (value, error) {
 		}
 		return value{kindUint, strconv.FormatUint(v, 10)}, nil
 	case float64:
-		if math.IsNaN(v) {
-			return value{}, errNaN
-		}
-		return value{kindFloat, strconv.FormatFloat(v, 'g', -1, 64)}, nil
+		return ofFloat(v)
 	case float32:
-		return value{kindFloat, strconv.FormatFloat(float64(v), 'g', -1, 64)}, nil
+		return ofFloat(float64(v))
 	case bool:
 		return value{kindBool, strconv.FormatBool(v)}, nil
 	case time.Time:
-		return value{kindTime, v.Format(time.RFC3339Nano)}, nil
+		return ofTime(v)
 	case string:
-		if isDecimal(columnType) {
-			return value{kindDecimal, v}, nil
-		}
-		return value{kindText, v}, nil
+		return ofText(v, columnType)
 	case []byte:
-		switch {
-		case isDecimal(columnType):
-			return value{kindDecimal, string(v)}, nil
-		case isBinary(columnType):
+		if isBinary(columnType) {
 			return value{kindBytes, base64.StdEncoding.EncodeToString(v)}, nil
 		}
-		return value{kindText, string(v)}, nil
+		return ofText(string(v), columnType)
 	}
 	return value{}, fmt.Errorf("a %T has no place in an order that can be stored", v)
+}
+
+func ofFloat(f float64) (value, error) {
+	switch {
+	case math.IsNaN(f):
+		return value{}, errNaN
+	case math.IsInf(f, 1):
+		return value{}, errEndless
+	}
+	return value{kindFloat, strconv.FormatFloat(f, 'g', -1, 64)}, nil
+}
+
+func ofTime(t time.Time) (value, error) {
+	if _, offset := t.Zone(); offset%60 != 0 { // which the text does not have
+		t = t.UTC()
+	}
+	if y := t.Year(); y < 0 || y > 9999 {
+		return value{}, fmt.Errorf("the time %v has no place in an order that can be stored: want the years 0 to 9999", t)
+	}
+	return value{kindTime, t.Format(time.RFC3339Nano)}, nil
+}
+
+func ofText(text, columnType string) (value, error) {
+	switch {
+	case isDecimal(columnType):
+		return parse(kindDecimal, text)
+	case strings.Trim(text, "-") == "infinity" && (columnType == "DATE" || strings.HasPrefix(columnType, "TIMESTAMP")):
+		return value{}, errEndless
+	}
+	return value{kindText, text}, nil
 }
 
 // parse returns the value of a stored kind and text.
