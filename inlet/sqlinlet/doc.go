@@ -26,6 +26,11 @@
 // is an error too: reading it would pass over everything that comes until then. So are
 // infinity, NaN, and years before 0 or after 9999.
 //
+// Times without a zone are a cursor if they are those of a clock that is never put back,
+// UTC for instance: else what is written in the hour that comes twice is passed over. On
+// MariaDB, let time_zone be '+00:00' where the cursor is a TIMESTAMP, and loc=UTC in the
+// data source name with parseTime: another location whose clocks change is refused.
+//
 // # Late commits
 //
 // A transaction takes the value of a cursor, from a clock or a sequence, some time

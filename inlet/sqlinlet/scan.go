@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/databay-go/databay/internal/sqldb"
 )
@@ -96,11 +97,32 @@ func (s *scanner) values() ([]value, error) {
 	at := make([]value, len(s.raw))
 	for i, v := range s.raw {
 		var err error
-		if at[i], err = valueOf(v, s.types[len(s.columns)+i]); err != nil {
+		if s.dialect == sqldb.MariaDB {
+			err = steady(v)
+		}
+		if err == nil {
+			at[i], err = valueOf(v, s.types[len(s.columns)+i])
+		}
+		if err != nil {
 			return nil, fmt.Errorf("column %s: %w", s.names[i], err)
 		}
 	}
 	return at, nil
+}
+
+// steady returns an error if v is a time on a clock that is put forward and back.
+// MariaDB has times without a zone, of which such a clock lacks some.
+func steady(v any) error {
+	t, ok := v.(time.Time)
+	if !ok {
+		return nil
+	}
+	_, winter := time.Date(t.Year(), time.January, 1, 0, 0, 0, 0, t.Location()).Zone()
+	_, summer := time.Date(t.Year(), time.July, 1, 0, 0, 0, 0, t.Location()).Zone()
+	if winter == summer {
+		return nil
+	}
+	return fmt.Errorf("the driver gives times in %v, where clocks are put forward and back: want loc=UTC in the data source name", t.Location())
 }
 
 // describe returns a place as text.

@@ -52,7 +52,21 @@ func TestMariaDB(t *testing.T) {
 			types(t, with(parameters))
 		}
 	})
+	t.Run("a clock that is put forward", func(t *testing.T) { summertime(t, with("?parseTime=true&loc=Europe%2FBerlin")) })
 	restart(t, d, server)
+}
+
+// summertime reads times that the clock of the driver's location does not have: the
+// driver gives another one instead, behind which rows would be passed over.
+func summertime(t *testing.T, d *database) {
+	db := d.fresh(t)
+	d.table(t, db, "at", "time")
+	d.exec(t, db, "INSERT INTO t (at) VALUES ('2026-03-29 01:59:00'), ('2026-03-29 02:10:00'), ('2026-03-29 02:20:00'), ('2026-03-29 03:15:00'), ('2026-03-29 04:00:00')")
+	in := sqlinlet.New(db, "t", "at", &sqlinlet.Options{Limit: 1, Lag: -1})
+	_, err := in.Pull(t.Context(), record.Update{})
+	require.ErrorContains(t, err, "sqlinlet: column at: the driver gives times in Europe/Berlin, where clocks are put forward and back: want loc=UTC")
+	in = sqlinlet.New(db, "t", "id", &sqlinlet.Options{Lag: -1})
+	assert.Len(t, pull(t, in), 5, "they may be read by another cursor")
 }
 
 func onServer(t *testing.T, d *database) {
