@@ -85,8 +85,11 @@ func ofState(code string) fault {
 	if len(code) != 5 {
 		return ofRow
 	}
+	if code == "42P05" { // as 26: a pooler does not keep prepared statements apart
+		return ofMoment
+	}
 	switch code[:2] {
-	case "08", "25", "28", "40", "53", "55", "57", "58", "XX": // connection, transaction, login, rollback, resources, locks, operator, system, internal
+	case "08", "25", "26", "28", "40", "53", "55", "57", "58", "XX": // connection, transaction, prepared statement, login, rollback, resources, locks, operator, system, internal
 		return ofMoment
 	case "0A", "3D", "3F", "42": // not supported, no database, no schema, no table or column or right
 		return ofStatement
@@ -97,8 +100,9 @@ func ofState(code string) fault {
 // ofMariaDB judges by the error numbers of MariaDB and MySQL.
 func ofMariaDB(n int) fault {
 	moment := []int{
-		1020, 1021, 1030, 1037, 1038, 1040, 1041, 1047, 1053, 1077, 1079, 1114, 1129, 1158, 1159, 1160, 1161, 1180,
-		1203, 1205, 1213, 1226, 1290, 1317, 1637, 1792, 1836, 1927, 1969, 2006, 2013, 3024, 4031,
+		1020, 1021, 1030, 1036, 1037, 1038, 1040, 1041, 1047, 1053, 1077, 1079, 1114, 1129, 1158, 1159, 1160, 1161, 1180,
+		1194, 1195, 1203, 1205, 1206, 1213, 1226, 1243, 1290, 1317, 1412, 1461, 1615, 1637, 1792, 1836, 1927, 1969,
+		2006, 2013, 3024, 4031,
 	}
 	statement := []int{1044, 1045, 1046, 1049, 1051, 1054, 1064, 1103, 1110, 1136, 1142, 1143, 1146, 1227, 1288, 1356, 1364}
 	switch {

@@ -34,6 +34,7 @@ func TestPostgreSQL(t *testing.T) {
 	}}
 	onServer(t, d)
 	t.Run("deferred", func(t *testing.T) { deferred(t, d) })
+	t.Run("passing", func(t *testing.T) { passing(t, d) })
 	t.Run("kill", func(t *testing.T) {
 		db, dsn := newDatabase(t, "pgx", server.DSN, name)
 		killOn(t, d, db, "pgx", dsn)
@@ -55,6 +56,7 @@ func TestMariaDB(t *testing.T) {
 		return db
 	}}
 	onServer(t, d)
+	t.Run("passing", func(t *testing.T) { passing(t, d) })
 	t.Run("kill", func(t *testing.T) {
 		db, dsn := newDatabase(t, "mysql", server.DSN, name)
 		killOn(t, d, db, "mysql", dsn)
@@ -152,6 +154,29 @@ func waiting(t *testing.T, d *database, db *sql.DB) bool {
 
 // A constraint that is checked at the end of the transaction refuses the push as a
 // whole: it may hold later.
+// passing makes the database refuse a row for reasons that are none of the row's: it is
+// offered again, and not put aside.
+func passing(t *testing.T, d *database) {
+	codes := []string{"1036", "1194", "1206", "1243", "1412", "1461", "1615"}
+	trigger := "CREATE TRIGGER refuses BEFORE INSERT ON t FOR EACH ROW SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = %s, MESSAGE_TEXT = 'not now'"
+	if d.dialect == sqloutlet.PostgreSQL {
+		codes = []string{"26000", "42P05", "40001", "53300", "57P01"} // the first two are those of a pooler without prepared statements
+		trigger = `CREATE FUNCTION refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '%s'; END $$;
+			CREATE TRIGGER refuses BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION refuses()`
+	}
+	for _, code := range codes {
+		t.Run(code, func(t *testing.T) {
+			db := d.fresh(t)
+			d.table(t, db)
+			execute(t, db, fmt.Sprintf(trigger, code))
+			err := sqloutlet.New(db, "t", nil).Push(t.Context(), records(row{"n": 1}, row{"n": 2}), record.Update{})
+			require.ErrorContains(t, err, "not now")
+			assert.False(t, record.IsPermanent(err))
+			assert.Nil(t, record.AsPartial(err), "%v", err)
+		})
+	}
+}
+
 func deferred(t *testing.T, d *database) {
 	db := d.fresh(t)
 	execute(t, db, "CREATE TABLE t (n BIGINT UNIQUE, parent BIGINT REFERENCES t (n) DEFERRABLE INITIALLY DEFERRED)")
