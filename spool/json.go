@@ -1,11 +1,13 @@
 package spool
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"time"
+	"unicode/utf8"
 
 	"github.com/databay-go/databay/record"
 )
@@ -16,8 +18,9 @@ import (
 //
 // It keeps ID, inlet, and metadata whose values are nil, booleans, strings, numbers,
 // bytes, [time.Time] and [time.Duration], each as the type it was. A record with any
-// other payload or metadata cannot be encoded; data of another type than T cannot be
-// decoded: the error names both.
+// other payload or metadata cannot be encoded, nor one whose payload has text that is not
+// UTF-8, which JSON does not keep; data of another type than T cannot be decoded: the
+// error names both.
 func JSON[T any]() Codec { return jsonCodec[T]{} }
 
 type jsonCodec[T any] struct{}
@@ -25,6 +28,7 @@ type jsonCodec[T any] struct{}
 type jsonRecord struct {
 	Type     string          `json:"type"`
 	ID       string          `json:"id,omitempty"`
+	RawID    []byte          `json:"rawID,omitempty"` // if it is not UTF-8
 	Inlet    string          `json:"inlet,omitempty"`
 	Payload  json.RawMessage `json:"payload"`
 	Metadata []jsonAttr      `json:"metadata,omitempty"`
@@ -46,13 +50,22 @@ func (jsonCodec[T]) Encode(r record.Record) ([]byte, error) {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	out := jsonRecord{Type: t.String(), ID: r.ID(), Inlet: r.Inlet()}
-	if out.Payload, err = json.Marshal(payload); err != nil {
+	if !utf8.ValidString(out.ID) {
+		out.ID, out.RawID = "", []byte(out.ID)
+	}
+	if out.Payload, err = json.Marshal(payload); err == nil {
+		err = keeps[T](out.Payload)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("spool: payload %v: %w", t, err)
 	}
 	for key, value := range r.Metadata.All() {
 		a := jsonAttr{Key: key, Type: fmt.Sprintf("%T", value)}
 		if !plainType(value) {
 			return nil, fmt.Errorf("spool: metadata %q is a %T, want a plain value", key, value)
+		}
+		if s, ok := value.(string); ok && !utf8.ValidString(s) {
+			a.Type, value = rawString, []byte(s)
 		}
 		if a.Value, err = json.Marshal(value); err != nil {
 			return nil, fmt.Errorf("spool: metadata %q: %w", key, err)
@@ -82,12 +95,32 @@ func (jsonCodec[T]) Decode(data []byte) (record.Record, error) {
 		}
 		attrs = append(attrs, record.Attr{Key: a.Key, Value: value})
 	}
-	records := []record.Record{record.New(payload, attrs...).WithID(in.ID)}
+	records := []record.Record{record.New(payload, attrs...).WithID(in.ID + string(in.RawID))}
 	if in.Inlet != "" {
 		record.Stamp(records, &record.Origin{Inlet: in.Inlet})
 	}
 	return records[0], nil
 }
+
+// keeps returns an error if text is what encoding/json made of text that is not UTF-8:
+// for that it writes the replacement character escaped, else as it is.
+func keeps[T any](text []byte) error {
+	if !bytes.Contains(text, []byte(`\ufffd`)) {
+		return nil
+	}
+	var same T
+	if err := json.Unmarshal(text, &same); err != nil {
+		return err
+	}
+	again, err := json.Marshal(same)
+	if err == nil && !bytes.Equal(again, text) {
+		err = errors.New("it has text that is not UTF-8, which JSON does not keep")
+	}
+	return err
+}
+
+// rawString is the type, in a file, of a string that is not UTF-8.
+const rawString = "string of bytes"
 
 // plainType reports whether plain can read a value.
 func plainType(value any) bool {
@@ -106,6 +139,10 @@ func plain(name string, value json.RawMessage) (any, error) {
 		return as[bool](value)
 	case "string":
 		return as[string](value)
+	case rawString:
+		var b []byte
+		err := json.Unmarshal(value, &b)
+		return string(b), err
 	case "int":
 		return as[int](value)
 	case "int8":

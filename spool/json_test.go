@@ -1,6 +1,7 @@
 package spool_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"testing"
@@ -28,6 +29,7 @@ func TestJSONKeeps(t *testing.T) {
 		{Key: "nil", Value: nil},
 		{Key: "bool", Value: true},
 		{Key: "string", Value: "a\x00\"<é"},
+		{Key: "no UTF-8", Value: "\x00\xff\ufffd"}, // as a key of Kafka may be
 		{Key: "int", Value: math.MinInt},
 		{Key: "int8", Value: int8(-8)},
 		{Key: "int16", Value: int16(-16)},
@@ -44,7 +46,7 @@ func TestJSONKeeps(t *testing.T) {
 		{Key: "time", Value: at},
 		{Key: "duration", Value: time.Minute},
 	}
-	records := []record.Record{record.New(order{math.MaxInt64, "a", []string{"x"}, &price}, attrs...).WithID("orders/1")}
+	records := []record.Record{record.New(order{math.MaxInt64, `a \ufffd` + "\ufffd", []string{"x"}, &price}, attrs...).WithID("orders/\xff1")}
 	record.Stamp(records, &record.Origin{Inlet: "orders"})
 	codec := spool.JSON[order]()
 	data, err := codec.Encode(records[0])
@@ -52,7 +54,7 @@ func TestJSONKeeps(t *testing.T) {
 	got, err := codec.Decode(data)
 	require.NoError(t, err)
 	assert.Equal(t, records[0].Payload, got.Payload)
-	assert.Equal(t, "orders/1", got.ID())
+	assert.Equal(t, "orders/\xff1", got.ID())
 	assert.Equal(t, "orders", got.Inlet())
 	var found []record.Attr
 	for key, value := range got.Metadata.All() {
@@ -88,6 +90,7 @@ func TestJSONRefuses(t *testing.T) {
 		"interface":       {spool.JSON[any](), record.New("x"), "JSON of interface {}, want a type that is no interface"},
 		"channel":         {spool.JSON[chan int](), record.New(make(chan int)), "unsupported type"},
 		"not a number":    {spool.JSON[float64](), record.New(math.NaN()), "unsupported value"},
+		"not UTF-8":       {spool.JSON[order](), record.New(order{Name: "\\\xff"}), "payload spool_test.order: it has text that is not UTF-8, which JSON does not keep"},
 		"metadata":        {spool.JSON[int](), record.New(1, record.Attr{Key: "a.b", Value: named("x")}), `metadata "a.b" is a spool_test.named, want a plain value`},
 		"metadata number": {spool.JSON[int](), record.New(1, record.Attr{Key: "a.b", Value: math.Inf(1)}), `metadata "a.b"`},
 	} {
@@ -111,6 +114,18 @@ func TestJSONRefuses(t *testing.T) {
 		_, err := spool.JSON[int]().Decode([]byte(data))
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// The character that stands for what is not UTF-8 may be in a payload, escaped too.
+func TestJSONReplacementCharacter(t *testing.T) {
+	t.Parallel()
+	raw := json.RawMessage(`{"a":"\ufffd"}`)
+	codec := spool.JSON[json.RawMessage]()
+	data, err := codec.Encode(record.New(raw))
+	require.NoError(t, err)
+	got, err := codec.Decode(data)
+	require.NoError(t, err)
+	require.Equal(t, raw, got.Payload)
 }
 
 func FuzzJSON(f *testing.F) {
