@@ -25,13 +25,15 @@ import (
 //	reason     why it was made: "scheduled", "immediate", "forced" or "flush"
 //	inlet      name of the inlet that the record comes from; may be absent
 //	id         ID of the record; absent if it has none
+//	idBase64   instead of id, if that is not UTF-8
 //	type       Go type of the payload, as fmt prints it with %T
 //	encoding   how payload is to be read: "json"; "base64" for bytes, and for a
 //	           string that is not UTF-8; or "text" for what has no JSON, which
 //	           cannot be restored
 //	payload    the payload
 //	metadata   an object of the attributes in their order; those whose value has no
-//	           JSON are texts; absent if there are none
+//	           JSON are texts, and a string that is not UTF-8 is an object with the
+//	           one member "base64"; absent if there are none
 //
 // Absent fields are empty ones. Readers ignore fields that they do not know. Of text
 // inside a payload of JSON only what is UTF-8 is kept.

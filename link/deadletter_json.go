@@ -40,6 +40,7 @@ type letterView struct {
 	Reason   string          `json:"reason"`
 	Inlet    string          `json:"inlet,omitempty"`
 	ID       string          `json:"id,omitempty"`
+	RawID    []byte          `json:"idBase64,omitempty"` // if it is not UTF-8
 	Type     string          `json:"type"`
 	Encoding string          `json:"encoding"`
 	Payload  json.RawMessage `json:"payload"`
@@ -52,6 +53,9 @@ func (d DeadLetter) MarshalJSON() ([]byte, error) {
 		Version: letterVersion, Time: d.Time, Link: d.Link, Lane: d.Lane, Stage: d.Stage, Node: d.Node,
 		Reasons: d.Reasons, Attempts: d.Attempts, Number: d.Number, Due: d.Due, Reason: d.Reason.String(),
 		Inlet: d.Record.Inlet(), ID: d.Record.ID(), Type: fmt.Sprintf("%T", d.Record.Payload),
+	}
+	if !utf8.ValidString(v.ID) {
+		v.ID, v.RawID = "", []byte(v.ID)
 	}
 	if v.Reasons == nil {
 		v.Reasons = []string{}
@@ -128,6 +132,11 @@ func ends(v reflect.Value, depth int) bool {
 	return true
 }
 
+// rawString is how the metadata has a string that is not UTF-8.
+type rawString struct {
+	Text []byte `json:"base64"`
+}
+
 func encodeMetadata(m record.Metadata) json.RawMessage {
 	if m.Len() == 0 {
 		return nil
@@ -138,6 +147,9 @@ func encodeMetadata(m record.Metadata) json.RawMessage {
 			b = append(b, ',')
 		}
 		name, _ := marshal(key)
+		if s, ok := value.(string); ok && !utf8.ValidString(s) {
+			value = rawString{[]byte(s)}
+		}
 		text, err := marshal(value)
 		if err != nil {
 			text, _ = marshal(shown(value))
@@ -212,7 +224,7 @@ func decodeLetter(line []byte, decode Decode) (DeadLetter, error) {
 	if err != nil {
 		return DeadLetter{}, err
 	}
-	r := []record.Record{record.New(payload, attrs...).WithID(v.ID)}
+	r := []record.Record{record.New(payload, attrs...).WithID(v.ID + string(v.RawID))}
 	if v.Inlet != "" {
 		record.Stamp(r, &record.Origin{Inlet: v.Inlet})
 	}
@@ -308,6 +320,11 @@ func decodeMetadata(text []byte) (attrs []record.Attr, err error) {
 
 // decodeValue returns the value of an attribute, an int if it is a whole number.
 func decodeValue(text json.RawMessage) (v any) {
+	var raw rawString
+	strict := json.NewDecoder(bytes.NewReader(text))
+	if strict.DisallowUnknownFields(); strict.Decode(&raw) == nil && raw.Text != nil {
+		return string(raw.Text)
+	}
 	var n int
 	if json.Unmarshal(text, &n) == nil && string(text) != "null" {
 		return n

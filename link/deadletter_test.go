@@ -102,7 +102,8 @@ func TestDeadLetterRoundTrip(t *testing.T) {
 		map[string]any{"a": []any{1.0, "b", nil}}, []any{map[string]any{}}, []string{"a"}, map[string]string{"k": "v"},
 		todo{1, "line\nline"},
 	} {
-		d := letter(payload, record.Attr{Key: "z", Value: "last?"}, record.Attr{Key: "a", Value: 1}, record.Attr{Key: "f", Value: 1.5}, record.Attr{Key: "n", Value: nil}, record.Attr{Key: "b", Value: true})
+		d := letter(payload, record.Attr{Key: "z", Value: "last?"}, record.Attr{Key: "a", Value: 1}, record.Attr{Key: "f", Value: 1.5}, record.Attr{Key: "n", Value: nil}, record.Attr{Key: "b", Value: true},
+			record.Attr{Key: "raw", Value: "\x00\xff"}, record.Attr{Key: "map", Value: map[string]any{"base64": "AA==", "c": "d"}})
 		letters, errs := readLetters(strings.NewReader(d.String()+"\n"), link.DecodeAs[todo])
 		require.Empty(t, errs, "%#v", payload)
 		require.Len(t, letters, 1)
@@ -115,8 +116,13 @@ func TestDeadLetterRoundTrip(t *testing.T) {
 		got.Record, d.Record = record.Record{}, record.Record{}
 		assert.Equal(t, d, got)
 	}
+	raw := link.DeadLetter{Reasons: []string{}, Record: record.New("x").WithID("key \xff\x00")}
+	assert.NotContains(t, raw.String(), `"id"`)
+	letters, errs := readLetters(strings.NewReader(raw.String()), nil)
+	require.Empty(t, errs)
+	assert.Equal(t, []link.DeadLetter{raw}, letters, "also with an ID that is not UTF-8")
 	bare := link.DeadLetter{Reasons: []string{}, Record: record.New("x")}
-	letters, errs := readLetters(strings.NewReader(bare.String()), nil)
+	letters, errs = readLetters(strings.NewReader(bare.String()), nil)
 	require.Empty(t, errs)
 	assert.Equal(t, []link.DeadLetter{bare}, letters)
 }
