@@ -73,7 +73,7 @@ func New(opts *Options, links ...*link.Link) (*Planner, error) {
 	p.past = past
 	p.pool.init(p, full.Concurrency)
 	p.reporter.init(full.OnReport)
-	_, err := p.admit(links, m)
+	_, err := p.admit(links, idle, m)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (p *Planner) fits(links []*link.Link, m *mistakes) {
 }
 
 // admit makes entries of links, all or none: none if there is a mistake, as in m.
-func (p *Planner) admit(links []*link.Link, m mistakes) ([]*entry, error) {
+func (p *Planner) admit(links []*link.Link, s stage, m mistakes) ([]*entry, error) {
 	p.fits(links, &m)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -215,7 +215,7 @@ func (p *Planner) admit(links []*link.Link, m mistakes) ([]*entry, error) {
 			}
 			continue
 		}
-		e := &entry{p: p, link: l, slot: -1}
+		e := &entry{p: p, link: l, stage: s, slot: -1}
 		if err := l.Attach(e, &p.nodes); err != nil {
 			m.add("planner: %w", err)
 			continue

@@ -99,8 +99,12 @@ func (p *Planner) Add(ctx context.Context, links ...*link.Link) error {
 	if state >= stopping {
 		return ErrClosed
 	}
-	added, err := p.admit(links, nil)
-	if err != nil || state == fresh {
+	from := joining
+	if state == fresh {
+		from = idle
+	}
+	added, err := p.admit(links, from, nil)
+	if err != nil || from == idle {
 		return err
 	}
 	if err := p.startAll(ctx, added, nil); err != nil {
@@ -122,9 +126,7 @@ func (p *Planner) startAll(ctx context.Context, entries []*entry, trigger func(f
 		}
 	}()
 	for i, e := range entries {
-		p.become(joining, e)
 		if err := e.link.Start(ctx); err != nil {
-			p.become(idle, e)
 			return err
 		}
 		up = entries[:i+1]
@@ -227,19 +229,13 @@ func (p *Planner) undo(up []*entry) error {
 	for i := len(up) - 1; i >= 0; i-- {
 		e := up[i]
 		p.opts.Trigger.Remove(e.link.Name())
-		p.become(leaving, e)
+		p.mu.Lock()
+		if e.stage == active { // the trigger has not started
+			e.stage = idle
+			e.drop(ErrClosed)
+		}
+		p.mu.Unlock()
 		errs = append(errs, p.shutLink(e))
-		p.become(idle, e)
 	}
 	return errors.Join(errs...)
-}
-
-// become sets the stage of e. What is wanted of one that is not active any more is
-// dropped.
-func (p *Planner) become(s stage, e *entry) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if e.stage = s; s != active {
-		e.drop(ErrClosed)
-	}
 }

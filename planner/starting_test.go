@@ -1,0 +1,81 @@
+package planner_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/databay-go/databay/link"
+	"github.com/databay-go/databay/outlet"
+	"github.com/databay-go/databay/planner"
+	"github.com/databay-go/databay/testkit"
+)
+
+// startsSlowly makes the nodes of a link need d to start.
+func startsSlowly(d time.Duration) func(*link.Config) {
+	return func(c *link.Config) {
+		c.Outlets = []outlet.Outlet{&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnStart: testkit.Slow(d)}}
+	}
+}
+
+// names returns the names of the links of p.
+func names(p *planner.Planner) (all []string) {
+	for _, l := range p.Links() {
+		all = append(all, l.Name())
+	}
+	return all
+}
+
+// While a planner starts it has its links, and they can be paused.
+func TestLinksWhileStarting(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		first, _ := b.probe("first", time.Second, nil)
+		slow, in := b.probe("slow", time.Second, nil, startsSlowly(3*time.Second))
+		p := b.planner(planner.Options{}, first, slow)
+		started := make(chan error)
+		go func() { started <- p.Start(b.Context()) }()
+		b.sleep(time.Second)
+		assert.False(b, p.Running())
+		assert.Equal(b, []string{"first", "slow"}, names(p))
+		for _, l := range []*link.Link{first, slow} {
+			require.NoError(b, p.Pause(l))
+			assert.True(b, p.Paused(l))
+			assert.Equal(b, planner.Ledger{}, b.ledger(p, l))
+		}
+		require.NoError(b, p.Resume(first))
+		require.NoError(b, <-started)
+		b.sleep(3 * time.Second)
+		assert.Empty(b, in.all())
+		assert.EqualValues(b, 3, b.ledger(p, first).Ran)
+		assert.EqualValues(b, 3, b.ledger(p, slow).Paused)
+		b.shut(p)
+	})
+}
+
+// Links that are being added are not there before all of them are.
+func TestLinksWhileAdding(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		first, _ := b.probe("first", time.Second, nil)
+		slow, _ := b.probe("slow", time.Second, nil, startsSlowly(3*time.Second))
+		last, in := b.probe("last", time.Second, nil)
+		p := b.running(planner.Options{}, first)
+		added := make(chan error)
+		go func() { added <- p.Add(b.Context(), slow, last) }()
+		b.sleep(time.Second)
+		assert.Equal(b, []string{"first"}, names(p))
+		for _, l := range []*link.Link{slow, last} {
+			_, err := p.Force(b.Context(), l)
+			require.ErrorIs(b, err, planner.ErrUnknownLink)
+			require.ErrorIs(b, p.Pause(l), planner.ErrUnknownLink)
+		}
+		_, err := p.Force(b.Context())
+		require.NoError(b, err, "all that are there")
+		require.NoError(b, <-added)
+		assert.Equal(b, []string{"first", "slow", "last"}, names(p))
+		b.sleep(0)
+		assert.Len(b, in.all(), 1)
+		b.shut(p)
+	})
+}
