@@ -36,9 +36,10 @@ type Planner struct {
 	state  state
 	links  []*entry // in the order in which they were added
 	paused bool
-	causes []error // why the planner stops
-	report Report  // set before done is closed
-	err    error   // the same
+	causes []error  // why the planner stops
+	untold []func() // failures of schedules while the planner starts
+	report Report   // set before done is closed
+	err    error    // the same
 	pool   pool
 }
 

@@ -70,13 +70,19 @@ func (p *Planner) Start(ctx context.Context) error {
 	entries := slices.Clone(p.links)
 	p.mu.Unlock()
 
-	if err := p.startAll(ctx, entries, p.opts.Trigger.Start); err != nil {
-		p.mu.Lock()
+	err := p.startAll(ctx, entries, p.opts.Trigger.Start)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	untold := p.untold
+	p.untold = nil
+	if err != nil {
 		if p.state < stopping {
 			p.state = fresh
 		}
-		p.mu.Unlock()
 		return err
+	}
+	for _, tell := range untold {
+		p.tasks.spawn(tell)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/databay-go/databay/link"
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/planner"
+	"github.com/databay-go/databay/schedule"
 	"github.com/databay-go/databay/testkit"
 )
 
@@ -77,5 +79,36 @@ func TestLinksWhileAdding(t *testing.T) {
 		b.sleep(0)
 		assert.Len(b, in.all(), 1)
 		b.shut(p)
+	})
+}
+
+// A schedule that fails while others are being asked still is told as any other, when
+// the planner is started, and not at all if that fails.
+func TestScheduleFailsWhileStarting(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		bad, _ := b.probe("bad", time.Second, nil, scheduled(&badSchedule{
+			Schedule: schedule.Every(time.Second),
+			bind:     func() schedule.Schedule { panic("no anchor") },
+		}))
+		bound, asked := schedule.Every(time.Second).(schedule.Binder).Bind("", b.began), 0
+		slow, _ := b.probe("slow", time.Second, nil, scheduled(atFunc(func(after time.Time) time.Time {
+			if asked++; asked <= 2 { // once in each start
+				time.Sleep(3 * time.Second)
+			}
+			return bound.Next(after)
+		})))
+		p := b.planner(planner.Options{}, bad, slow)
+		ctx, cancel := context.WithTimeout(b.Context(), time.Second)
+		defer cancel()
+		err := p.Start(ctx)
+		require.ErrorIs(b, err, context.DeadlineExceeded)
+		assert.NotContains(b, err.Error(), "no anchor")
+		b.sleep(2 * time.Second)
+
+		ctx, cancel = context.WithTimeout(b.Context(), time.Hour)
+		defer cancel()
+		began := time.Now()
+		require.ErrorContains(b, p.Run(ctx), "no anchor")
+		assert.Equal(b, 3*time.Second, time.Since(began))
 	})
 }

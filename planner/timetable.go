@@ -152,11 +152,18 @@ func (t *timetable) fail(err error) {
 	}
 }
 
-// scheduleFailed tells the handlers that the schedule has failed. It does not wait for
-// them, since a trigger does not.
+// scheduleFailed tells the handlers that the schedule has failed, once the planner is
+// started. It does not wait for them, since a trigger does not.
 func (e *entry) scheduleFailed(err error) {
 	failure := scheduleError(e.link, err)
-	e.p.tasks.spawn(func() { _ = e.Failed(e.p.hard, e.link, failure) })
+	tell := func() { _ = e.Failed(e.p.hard, e.link, failure) }
+	e.p.mu.Lock()
+	defer e.p.mu.Unlock()
+	if e.p.state == starting {
+		e.p.untold = append(e.p.untold, tell)
+	} else {
+		e.p.tasks.spawn(tell)
+	}
 }
 
 // scheduleError is the error of a link whose schedule has failed.
