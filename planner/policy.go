@@ -10,11 +10,17 @@ import (
 	"github.com/databay-go/databay/record"
 )
 
+// handled is a key of the contexts that handling returns. The value is the planner.
+type handled struct{}
+
+// handling returns a context for handlers of a failure outside of transfers.
+func (p *Planner) handling() context.Context { return context.WithValue(p.hard, handled{}, p) }
+
 // Failed is part of [link.Host]: it decides whether to go on.
 func (e *entry) Failed(ctx context.Context, l *link.Link, failure *link.Error) (left error) {
 	p := e.p
 	if ctx == nil {
-		ctx = p.hard
+		ctx = p.handling()
 	}
 	if p.opts.OnError == nil {
 		switch {

@@ -32,10 +32,10 @@ type Report struct {
 // named in the error. The error also joins what has stopped the planner.
 //
 // All callers wait for the same end and get the same result. A planner that is not
-// started is closed. From inside a transfer of this planner, Shutdown begins the
-// stop and returns at once.
+// started is closed. From inside a transfer of this planner, or of its OnError or
+// OnReport, Shutdown begins the stop and returns at once.
 func (p *Planner) Shutdown(ctx context.Context) (Report, error) {
-	inside := p.inside(ctx)
+	inside := p.inside(ctx) || ctx.Value(handled{}) == p
 	p.mu.Lock()
 	p.beginStop()
 	p.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/planner"
 	"github.com/databay-go/databay/record"
+	"github.com/databay-go/databay/schedule"
 	"github.com/databay-go/databay/testkit"
 )
 
@@ -208,6 +209,28 @@ func TestShutdownFromHandlers(t *testing.T) {
 		}}, l)
 		require.NoError(b, p.Run(b.Context()))
 		assert.Len(b, in.all(), 3)
+	})
+}
+
+// The failure of a schedule is in no transfer, but its handler may stop the planner too.
+func TestShutdownFromOnErrorOfASchedule(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		var p *planner.Planner
+		l, _ := b.probe("bad", time.Second, nil, scheduled(&badSchedule{
+			Schedule: schedule.Every(time.Second),
+			next: func(after time.Time) (time.Time, bool) {
+				if after.Sub(b.began) >= 2*time.Second {
+					panic("no idea")
+				}
+				return time.Time{}, false
+			},
+		}))
+		p = b.planner(planner.Options{OnError: func(ctx context.Context, err *link.Error) error {
+			_, _ = p.Shutdown(ctx)
+			return err
+		}}, l)
+		require.ErrorContains(b, p.Run(b.Context()), "no idea")
+		assert.Equal(b, 2*time.Second, time.Since(b.began))
 	})
 }
 

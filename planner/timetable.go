@@ -156,7 +156,7 @@ func (t *timetable) fail(err error) {
 // started. It does not wait for them, since a trigger does not.
 func (e *entry) scheduleFailed(err error) {
 	failure := scheduleError(e.link, err)
-	tell := func() { _ = e.Failed(e.p.hard, e.link, failure) }
+	tell := func() { _ = e.Failed(e.p.handling(), e.link, failure) }
 	e.p.mu.Lock()
 	defer e.p.mu.Unlock()
 	if e.p.state == starting {
