@@ -82,3 +82,21 @@ func TestOnErrorReturnsANilPointer(t *testing.T) {
 		assert.True(b, ok)
 	})
 }
+
+// vague is an error that can be compared only if its detail can.
+type vague struct{ detail any }
+
+func (vague) Error() string { return "vague" }
+
+func TestOnErrorReturnsWhatCannotBeCompared(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		failing := func(context.Context) error { return errors.New("no") }
+		one, _ := b.probe("one", time.Second, failing)
+		two, _ := b.probe("two", time.Second, failing)
+		p := b.planner(planner.Options{OnError: func(_ context.Context, err *link.Error) error {
+			return vague{[]string{err.Link}}
+		}}, one, two)
+		_, ok := errors.AsType[vague](p.Run(b.Context()))
+		assert.True(b, ok)
+	})
+}

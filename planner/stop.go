@@ -335,7 +335,7 @@ func unique(errs []error) []error {
 		}
 		for _, part := range parts(err) {
 			known := func(other error) bool { return errors.Is(other, part) }
-			if !slices.ContainsFunc(all, known) {
+			if !reflect.ValueOf(part).Comparable() || !slices.ContainsFunc(all, known) {
 				all = append(all, part)
 			}
 		}
