@@ -158,6 +158,18 @@ func (p *Planner) forceOnce(ctx context.Context, links []*link.Link) (_ []link.R
 		var cancel context.CancelFunc
 		ctx, cancel = until(ctx, p.quit, ErrClosed)
 		defer cancel()
+		over := make(chan struct{})
+		stop := context.AfterFunc(p.quit, func() {
+			defer close(over)
+			bound, cancel := p.deadline(context.Background())
+			defer cancel()
+			p.shutAll(bound, entries) // bounds those that Once makes
+		})
+		defer func() {
+			if !stop() {
+				<-over
+			}
+		}()
 	}
 	reports := make([]link.Report, len(entries))
 	errs := make([]error, len(entries))

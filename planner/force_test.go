@@ -278,3 +278,37 @@ func TestForceWhileStarting(t *testing.T) {
 		assert.Len(b, in.all(), 1)
 	})
 }
+
+// A Shutdown of a planner that is not started is bounded by its own time too, and not
+// only by that of the link whose forced transfer hangs.
+func TestForceHangsWhenNotRunning(t *testing.T) {
+	for name, bound := range map[string]func(*planner.Options, context.Context) (context.Context, context.CancelFunc){
+		"option": func(o *planner.Options, ctx context.Context) (context.Context, context.CancelFunc) {
+			o.ShutdownTimeout = 5 * time.Second
+			return ctx, func() {}
+		},
+		"context": func(_ *planner.Options, ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 6*time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(b *bench) {
+				var opts planner.Options
+				ctx, cancel := bound(&opts, b.Context())
+				defer cancel()
+				l, _ := b.probe("hangs", time.Hour, b.hangs(), func(c *link.Config) { c.ShutdownTimeout = -1 })
+				p := b.planner(opts, l)
+				forced := make(chan error)
+				go func() {
+					_, err := p.Force(b.Context())
+					forced <- err
+				}()
+				b.sleep(time.Second)
+				go func() { _, _ = p.Shutdown(ctx) }()
+				require.ErrorContains(b, <-forced, "abandoned")
+				<-p.Done()
+				assert.Less(b, time.Since(b.began), 8*time.Second)
+			})
+		})
+	}
+}
