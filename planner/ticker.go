@@ -218,10 +218,11 @@ func (t *ticker) collect() (sleep time.Duration) {
 		}
 		t.heap.rebuild()
 	}
-	if sleep = t.heap[0].at - now.Sub(t.axis.base); sleep > 0 {
-		return min(sleep, maxSleep)
+	passed := now.Sub(t.axis.base)
+	if first := t.heap[0].at; first > passed {
+		return min(first-passed, maxSleep)
 	}
-	t.batch = t.heap.upTo(now.Sub(t.axis.base), t.batch)
+	t.batch = t.heap.upTo(passed, t.batch)
 	t.touched = false
 	return 0
 }

@@ -217,6 +217,27 @@ func TestTickerStopRacesWithTicks(t *testing.T) {
 	}
 }
 
+// An instant that is longer ago than a time.Duration lasts is due at once, as others are.
+func TestAncientInstant(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		ancient := time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC)
+		s := atFunc(func(after time.Time) time.Time {
+			if after.Before(ancient) {
+				return ancient
+			}
+			return time.Time{}
+		})
+		var ticks []planner.Tick
+		require.NoError(b, b.trigger.Start(func(tick planner.Tick) { ticks = append(ticks, tick) }))
+		require.NoError(b, b.trigger.Add("later", b.instants(time.Hour), b.began))
+		b.sleep(time.Second)
+		require.NoError(b, b.trigger.Add("ancient", s, ancient.Add(-1)))
+		b.sleep(time.Second)
+		assert.Equal(b, []planner.Tick{{ID: "ancient", Due: ancient}}, ticks)
+		b.trigger.Stop()
+	})
+}
+
 // Instants with a monotonic reading stay where they are when the wall clock is set,
 // others move.
 func TestAxis(t *testing.T) {
