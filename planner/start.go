@@ -152,6 +152,9 @@ func (p *Planner) startAll(ctx context.Context, entries []*entry, trigger func(f
 	p.mu.Unlock()
 	if trigger != nil {
 		if err := trigger(p.emit); err != nil {
+			if p.quit.Err() != nil { // a Shutdown has stopped the trigger
+				return ErrClosed
+			}
 			return fmt.Errorf("planner: start the trigger: %w", err)
 		}
 	}

@@ -255,6 +255,32 @@ func TestShutdownWhileStarting(t *testing.T) {
 	})
 }
 
+// stoppedTrigger is stopped while it is being started.
+type stoppedTrigger struct {
+	planner.Trigger
+	stop func()
+}
+
+func (s *stoppedTrigger) Start(emit func(planner.Tick)) error {
+	s.stop()
+	return s.Trigger.Start(emit)
+}
+
+func TestShutdownWhileTheTriggerStarts(t *testing.T) {
+	s := &stoppedTrigger{Trigger: planner.NewTicker(nil)}
+	inBubble(t, func() planner.Trigger { return s }, func(b *bench) {
+		l, in := b.probe("one", time.Second, nil)
+		p := b.planner(planner.Options{}, l)
+		s.stop = func() {
+			go func() { _, _ = p.Shutdown(b.Context()) }()
+			b.sleep(0)
+		}
+		require.ErrorIs(b, p.Start(b.Context()), planner.ErrClosed)
+		b.shut(p)
+		assert.Empty(b, in.all())
+	})
+}
+
 // A Shutdown and a Remove at the same time.
 func TestShutdownWhileRemoving(t *testing.T) {
 	onBoth(t, func(b *bench) {
