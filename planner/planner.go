@@ -157,6 +157,26 @@ func (p *Planner) inside(ctx context.Context) bool {
 	return e != nil && e.link == l
 }
 
+// enter waits for p.life, unless it is held until the call that ctx is of has returned,
+// or the planner is shut down.
+func (p *Planner) enter(ctx context.Context) error {
+	if p.quit.Err() != nil {
+		return ErrClosed
+	}
+	if l := link.FromContext(ctx); l != nil {
+		p.mu.Lock()
+		e := p.byName[l.Name()]
+		held := e != nil && e.link == l && (e.stage == idle || e.stage == joining)
+		p.mu.Unlock()
+		if held {
+			return ErrInside
+		}
+	}
+	ctx, cancel := until(ctx, p.quit, ErrClosed)
+	defer cancel()
+	return p.acquire(ctx)
+}
+
 // acquire waits for p.life.
 func (p *Planner) acquire(ctx context.Context) error {
 	select {

@@ -52,7 +52,7 @@ func (p *Planner) Start(ctx context.Context) error {
 	if p.inside(ctx) {
 		return ErrInside
 	}
-	if err := p.acquire(ctx); err != nil {
+	if err := p.enter(ctx); err != nil {
 		return err
 	}
 	defer p.release()
@@ -93,9 +93,10 @@ func (p *Planner) Start(ctx context.Context) error {
 //
 // A nil link, one without a schedule, a name that is taken ([ErrDuplicateLink]), a
 // link that belongs to another planner, and a node that keeps a state and is used by
-// another link ([link.ErrDuplicateNode]) are errors.
+// another link ([link.ErrDuplicateNode]) are errors. From inside the start of a node, or
+// a transfer of a planner that is not started, the error is [ErrInside].
 func (p *Planner) Add(ctx context.Context, links ...*link.Link) error {
-	if err := p.acquire(ctx); err != nil {
+	if err := p.enter(ctx); err != nil {
 		return err
 	}
 	defer p.release()

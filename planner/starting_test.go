@@ -112,3 +112,59 @@ func TestScheduleFailsWhileStarting(t *testing.T) {
 		assert.Equal(b, 3*time.Second, time.Since(began))
 	})
 }
+
+// What waits for the end of a call cannot be asked for from inside that call.
+func TestChangesFromInsideWhileStarting(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		var p *planner.Planner
+		other, _ := b.probe("other", time.Second, nil)
+		fresh, _ := b.probe("new", time.Second, nil)
+		refused := 0
+		change := func(ctx context.Context) error {
+			for _, err := range []error{p.Add(ctx, fresh), p.Remove(ctx, other), p.Start(ctx)} {
+				if assert.ErrorIs(b, err, planner.ErrInside) {
+					refused++
+				}
+			}
+			return nil
+		}
+		starts := func(c *link.Config) {
+			c.Outlets = []outlet.Outlet{&testkit.FaultyOutlet{Outlet: outlet.Discard(), OnStart: func(ctx context.Context, _ int) error {
+				return change(ctx)
+			}}}
+		}
+		force, _ := b.probe("force", time.Second, change)
+		p = b.planner(planner.Options{}, other, force)
+		_, err := p.Force(b.Context(), force)
+		require.NoError(b, err)
+		assert.Equal(b, 3, refused, "in a transfer of a planner that is not started")
+		require.NoError(b, p.Remove(b.Context(), force))
+
+		start, _ := b.probe("start", time.Second, nil, starts)
+		require.NoError(b, p.Add(b.Context(), start))
+		require.NoError(b, p.Start(b.Context()))
+		assert.Equal(b, 6, refused, "in a Start")
+		add, _ := b.probe("add", time.Second, nil, starts)
+		require.NoError(b, p.Add(b.Context(), add))
+		assert.Equal(b, 9, refused, "in an Add")
+		b.shut(p)
+	})
+}
+
+// A Shutdown ends the waiting of an Add for the transfers that Force makes.
+func TestAddWhileForced(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		slow, _ := b.probe("slow", time.Second, takes(10*time.Second))
+		other, _ := b.probe("other", time.Second, nil)
+		p := b.planner(planner.Options{}, slow)
+		go func() { _, _ = p.Force(b.Context()) }()
+		b.sleep(time.Second)
+		added := make(chan error)
+		go func() { added <- p.Add(b.Context(), other) }()
+		b.sleep(time.Second)
+		go func() { _, _ = p.Shutdown(b.Context()) }()
+		require.ErrorIs(b, <-added, planner.ErrClosed)
+		assert.Equal(b, 2*time.Second, time.Since(b.began))
+		b.shut(p)
+	})
+}

@@ -138,7 +138,8 @@ func (p *Planner) stop() {
 // nothing.
 //
 // A link that is not there is [ErrUnknownLink]. From inside a transfer of one of
-// the links the error is [ErrInside].
+// the links, the start of a node, or a transfer of a planner that is not started, the
+// error is [ErrInside].
 func (p *Planner) Remove(ctx context.Context, links ...*link.Link) error {
 	if len(links) == 0 {
 		return nil
@@ -182,7 +183,7 @@ func (p *Planner) remove(ctx context.Context, links []*link.Link) error {
 // expel takes links out of what is done. On a planner that is not started they are
 // removed then.
 func (p *Planner) expel(ctx context.Context, links []*link.Link) (entries []*entry, started bool, err error) {
-	if err := p.acquire(ctx); err != nil {
+	if err := p.enter(ctx); err != nil {
 		return nil, false, err
 	}
 	defer p.release()
