@@ -90,9 +90,9 @@ func (e *entry) pulling() bool {
 // patient reports whether an instant waits until the link is ready.
 func (e *entry) patient() bool { return e.backlog != nil || e.link.Overlap() != link.Skip }
 
-// urgent reports whether it is the turn of a forced transfer, which covers the instant
-// that waits. Several that are made up for go first.
-func (e *entry) urgent() bool { return e.first != nil && e.first.passed && e.backlog == nil }
+// urgent reports whether it is the turn of a forced transfer, which covers the instants
+// that wait.
+func (e *entry) urgent() bool { return e.first != nil && e.first.behind == 0 }
 
 // await lets the instants of s wait that are to be run. p.mu is held.
 func (e *entry) await(s span) {
@@ -194,14 +194,16 @@ func (e *entry) pick() (tick link.Tick, ok bool) {
 			e.book.ended(missed)
 		case ready:
 			if e.first != nil {
-				e.first.passed = true
+				e.first.behind--
 			}
 			return link.Tick{Due: due, Reason: record.Scheduled}, true
 		default:
 			e.book.ended(skipped)
 		}
 	}
-	e.backlog = nil
+	if e.due.IsZero() {
+		e.backlog = nil
+	}
 	if e.immediate && !e.holds() {
 		e.immediate = false
 		return link.Tick{Reason: record.Immediate}, true

@@ -14,7 +14,7 @@ type request struct {
 	e      *entry
 	next   *request
 	began  bool // it is running: it cannot be withdrawn
-	passed bool // an instant went ahead of it
+	behind int  // how many instants may go ahead of it still
 
 	// Written before done is closed.
 	transfer *link.Transfer
@@ -42,9 +42,9 @@ func (r *request) settle(t *link.Transfer, err error) {
 //
 // A forced transfer waits until the link's last one is handed over and there is a
 // place for it; it is never skipped, and is made of paused links too. One instant that
-// waits goes ahead of it, and so do those that are made up for ([link.RunAll]). When
-// ctx ends, what has not begun is withdrawn. A planner that is not started, or has been
-// shut down, does [link.Link.Once] with each link.
+// waits goes ahead of it, or those that are made up for, up to the Max of
+// [link.Misfire]. When ctx ends, what has not begun is withdrawn. A planner that is not
+// started, or has been shut down, does [link.Link.Once] with each link.
 //
 // An unknown link is [ErrUnknownLink], and nothing is forced then. From inside a
 // transfer of this planner the error is [ErrInside], while the planner is being shut
@@ -82,7 +82,8 @@ func (p *Planner) request(links []*link.Link) ([]*request, error) {
 	}
 	requests := make([]*request, len(entries))
 	for i, e := range entries {
-		r := &request{e: e, done: make(chan struct{})}
+		most, _ := e.link.Misfire()
+		r := &request{e: e, behind: most, done: make(chan struct{})}
 		at := &e.first
 		for *at != nil {
 			at = &(*at).next

@@ -257,6 +257,28 @@ func TestMakingUp(t *testing.T) {
 	}
 }
 
+// A forced transfer has its turn though there is always something to make up for.
+func TestForceWhereAllIsMadeUp(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		l, in := b.probe("slow", time.Second, takes(3*time.Second), skipImmediate, overlap(link.Queue),
+			misfire(link.Misfire{Policy: link.RunAll, Max: 4}))
+		p := b.running(planner.Options{}, l)
+		b.sleep(20*time.Second + half)
+		ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
+		defer cancel()
+		_, err := p.Force(ctx, l)
+		require.NoError(b, err)
+		assert.Equal(b, 37*time.Second, time.Since(b.began), "after the one that was running and four that waited")
+		b.sleep(20 * time.Second)
+		assert.Equal(b, []time.Duration{34 * time.Second}, in.dues(record.Forced))
+		ledger := b.ledger(p, l)
+		assert.Positive(b, ledger.Coalesced, "what it has covered")
+		assert.EqualValues(b, 57, ledger.Instants)
+		assert.Equal(b, 1, in.overlap())
+		b.shut(p)
+	})
+}
+
 // What is made up for waits for a lane, where an instant on time would be skipped.
 func TestMakingUpWaitsForALane(t *testing.T) {
 	onBoth(t, func(b *bench) {
