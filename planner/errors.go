@@ -3,8 +3,8 @@ package planner
 import "errors"
 
 var (
-	// ErrClosed is the error of everything that is asked of a [Planner] after its
-	// Shutdown has begun.
+	// ErrClosed is the error of everything that would change a [Planner] after its
+	// Shutdown has begun, and of a Force before that has ended.
 	ErrClosed = errors.New("planner: shut down")
 
 	// ErrRunning is the error of starting a [Planner] that is started.
@@ -18,8 +18,8 @@ var (
 	// that the [Planner] has already.
 	ErrDuplicateLink = errors.New("planner: the planner has a link of this name")
 
-	// ErrInside is in the error of what cannot be asked for from inside a transfer,
-	// since it would wait for that transfer.
+	// ErrInside is in the error of what cannot be asked for from inside a transfer, or
+	// the start of a node, since it would wait for that.
 	ErrInside = errors.New("planner: called from inside a transfer")
 )
 
