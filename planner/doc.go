@@ -13,6 +13,9 @@
 // instant has exactly one outcome, and the [Ledger] counts them: nothing is dropped in
 // silence.
 //
+// When the wall clock is set, or the machine was suspended, an interval keeps its pace,
+// and its Dues are what the clock says.
+//
 // An instant that comes while the link's last transfer is not handed over, or no lane
 // is idle, is skipped. With [link.Config.Overlap] it waits instead, and may cut the
 // transfer off. A forced transfer lets one of those that wait go ahead, and then covers

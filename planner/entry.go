@@ -196,7 +196,7 @@ func (e *entry) pick() (tick link.Tick, ok bool) {
 			if e.first != nil {
 				e.first.behind--
 			}
-			return link.Tick{Due: due, Reason: record.Scheduled}, true
+			return link.Tick{Due: onTheClock(due, time.Now()), Reason: record.Scheduled}, true
 		default:
 			e.book.ended(skipped)
 		}

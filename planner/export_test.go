@@ -10,3 +10,6 @@ func Place(base time.Time, skew time.Duration, t time.Time) time.Duration {
 
 // Skew is how much more wall time than monotonic time has passed between readings.
 func Skew(base, now time.Time) time.Duration { return axis{base: base}.skewAt(now) }
+
+// OnTheClock returns due as the wall clock reads at now.
+func OnTheClock(due, now time.Time) time.Time { return onTheClock(due, now) }

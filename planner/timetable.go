@@ -133,6 +133,22 @@ func (t *timetable) before(first, last time.Time, n int) []time.Time {
 	return found[n:]
 }
 
+// minStep is the least step of the wall clock that moves Dues.
+const minStep = time.Second
+
+// onTheClock returns due as the wall clock reads at now. An instant with a monotonic
+// reading has that of the clock as it was when its schedule began: if the clock was set
+// since, or the machine suspended, that is another time.
+func onTheClock(due, now time.Time) time.Time {
+	if due == due.Round(0) {
+		return due
+	}
+	if moved := now.Add(due.Sub(now)); moved.Round(0).Sub(due.Round(0)).Abs() >= minStep {
+		return moved
+	}
+	return due
+}
+
 // guard calls f, which calls the schedule. If it panics or calls runtime.Goexit,
 // the schedule has failed.
 func (t *timetable) guard(f func()) {
