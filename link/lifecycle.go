@@ -48,7 +48,11 @@ func (l *Link) try(ctx context.Context, name string, f func() error) error {
 // The error is [ErrRunning] if the link is running. A link may be started again
 // after a Shutdown, from what is committed and otherwise empty, once all calls that
 // were left behind have returned.
-func (l *Link) Start(ctx context.Context) error {
+func (l *Link) Start(ctx context.Context) error { return l.start(ctx, nil) }
+
+// start is Start. If end is not nil, the Shutdown that follows leaves there what it
+// returns.
+func (l *Link) start(ctx context.Context, end *ending) error {
 	l.mu.Lock()
 	for l.phase == stopped && l.changing {
 		l.mu.Unlock()
@@ -66,6 +70,7 @@ func (l *Link) Start(ctx context.Context) error {
 		return fmt.Errorf("link %q: calls that were given up are still running: %s", l.name, strings.Join(hung, ", "))
 	}
 	l.phase = starting
+	l.ending = end
 	l.errs = nil
 	if l.left != nil {
 		l.left.zombies = nil
@@ -232,10 +237,8 @@ func (l *Link) Once(ctx context.Context) (Report, error) {
 	if FromContext(ctx) == l {
 		return Report{}, ErrInside
 	}
-	l.mu.Lock()
-	end := l.ends()
-	l.mu.Unlock()
-	if err := l.Start(ctx); err != nil {
+	end := new(ending)
+	if err := l.start(ctx, end); err != nil {
 		return Report{}, err
 	}
 	t := &Transfer{link: l, number: -1, reason: record.Forced, began: time.Now()}

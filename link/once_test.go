@@ -2,6 +2,10 @@ package link_test
 
 import (
 	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,7 +13,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/databay-go/databay/buffer"
+	"github.com/databay-go/databay/inlet"
 	"github.com/databay-go/databay/link"
+	"github.com/databay-go/databay/outlet"
 	"github.com/databay-go/databay/record"
 )
 
@@ -133,6 +140,35 @@ func TestOnceTwice(t *testing.T) {
 	assert.Equal(t, list(1, 2, 3, 4), out.content(), "it goes on from what is committed")
 	assert.Len(t, numbers, 2)
 	assert.Less(t, numbers[0], numbers[1])
+}
+
+// Of several Onces that follow one another closely, each returns its own end.
+func TestOnceAfterOnce(t *testing.T) {
+	t.Parallel()
+	var pulls atomic.Int64
+	in := inlet.Of(func(context.Context) ([]int, error) { return make([]int, pulls.Add(1)%7+1), nil })
+	l, err := link.New(link.Config{
+		Inlets:     inlets(in),
+		Processors: []record.Processor{buffer.New(&buffer.Options{Count: 1000})}, // it is the end that delivers
+		Outlets:    outlets(outlet.Discard()),
+	})
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 5000 {
+				r, err := l.Once(t.Context())
+				if errors.Is(err, link.ErrRunning) {
+					runtime.Gosched()
+					continue
+				}
+				if !assert.NoError(t, err) || !assert.Equal(t, r.Account.Pulled, r.Account.Lanes[0].Delivered, r.Account.String()) {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestOnceCannotStart(t *testing.T) {

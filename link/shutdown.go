@@ -27,15 +27,6 @@ type ending struct {
 	err    error
 }
 
-// ends returns where the next Shutdown, or the one that is going on, leaves what it
-// returns. l.mu is held.
-func (l *Link) ends() *ending {
-	if l.ending == nil {
-		l.ending = new(ending)
-	}
-	return l.ending
-}
-
 // Shutdown stops the link. It waits for transfers to end, makes a last one that
 // pulls nothing and in which processors release what they hold and lanes offer
 // what is pending, commits, and shuts the nodes down: inlets, then processors,
@@ -76,7 +67,10 @@ func (l *Link) Shutdown(ctx context.Context) (Report, error) {
 	s := l.stop
 	var end *ending
 	if !first && !inside {
-		end = l.ends()
+		if l.ending == nil {
+			l.ending = new(ending)
+		}
+		end = l.ending
 	}
 	l.mu.Unlock()
 	if !inside {
