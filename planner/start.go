@@ -206,7 +206,10 @@ func (p *Planner) schedule(ctx context.Context, entries []*entry, anchor time.Ti
 		return err
 	case <-timer.C:
 	}
-	if !settled.CompareAndSwap(false, true) {
+	p.mu.Lock() // no timetable is set behind this
+	left := settled.CompareAndSwap(false, true)
+	p.mu.Unlock()
+	if !left {
 		return <-begun
 	}
 	return scheduleError(entries[at.Load()].link, fmt.Errorf("abandoned: it has not returned: %w", context.Cause(ctx)))
@@ -218,14 +221,17 @@ func (p *Planner) begin(e *entry, anchor time.Time, settled *atomic.Bool) error 
 	e.book.opens()
 	table := newTimetable(e, anchor)
 	next := table.Next(anchor)
-	if settled.Load() {
-		return nil
-	}
 	e.clock.Lock()
 	p.mu.Lock()
-	e.table, e.next = table, next
+	late := settled.Load()
+	if !late {
+		e.table, e.next = table, next
+	}
 	p.mu.Unlock()
 	e.clock.Unlock()
+	if late {
+		return nil
+	}
 	err := p.opts.Trigger.Add(e.link.Name(), table, anchor)
 	if err == nil && settled.Load() {
 		p.opts.Trigger.Remove(e.link.Name())
