@@ -29,6 +29,7 @@ func TestPostgreSQL(t *testing.T) {
 		})
 	}}
 	onServer(t, d)
+	t.Run("no position", func(t *testing.T) { noPosition(t, d) })
 	restart(t, d, server)
 }
 
