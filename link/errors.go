@@ -118,11 +118,15 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Fatal says whether a planner without an OnError stops because of e. It goes on
-// after a failure of an optional lane and, unless it is a panic, after one whose records
-// have become dead letters or were dropped, a push, also of dead letters or to a spool,
-// whose records are kept and have not failed for good, and a broker's failure to take a
-// commit, which is repeated, nor after a call that was cancelled. Everything else stops it.
+// Fatal says whether a planner without an OnError stops because of e. It goes on after any
+// failure of an optional lane and, unless it is a panic, after
+//   - a call that was cancelled,
+//   - a failure whose records have become dead letters or were dropped,
+//   - a push, also of dead letters or to a spool, whose records are kept and have not
+//     failed for good,
+//   - a broker's failure to take a commit, which is repeated.
+//
+// Everything else stops it.
 func (e *Error) Fatal() bool {
 	switch {
 	case e.Optional:

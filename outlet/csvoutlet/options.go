@@ -32,7 +32,8 @@ type Options struct {
 	// Comma separates the fields. If 0, it is a comma.
 	Comma rune
 
-	// Sync says when what was written is forced to the disk.
+	// Sync says when what was written is forced to the disk: [SyncNever], which is the
+	// zero value, [SyncPush] or [SyncInterval].
 	Sync Sync
 
 	// SyncEvery is the time between two syncs of [SyncInterval]. If 0, a second.

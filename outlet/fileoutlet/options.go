@@ -50,7 +50,8 @@ type Options struct {
 	// Rotate says when a file is renamed and a new one begun. If zero, never.
 	Rotate Rotate
 
-	// Sync says when what was written is forced to the disk.
+	// Sync says when what was written is forced to the disk: [SyncNever], which is the
+	// zero value, [SyncPush] or [SyncInterval].
 	Sync Sync
 
 	// SyncEvery is the time between two syncs of [SyncInterval]. If 0, a second.
