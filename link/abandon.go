@@ -70,7 +70,7 @@ func (t *Transfer) giveUp(node string) {
 	}
 	t.errs = append(t.errs, &Error{Op: OpShutdown, Link: l.name, Node: node, Number: t.number, Err: errAbandoned})
 	t.outcome, t.err = Failed, join(t.errs)
-	t.account.Lanes, t.lent = nil, false
+	t.account, t.lent = Account{}, false
 	t.took = time.Since(t.began)
 	t.finish()
 }

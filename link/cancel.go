@@ -17,6 +17,7 @@ func (l *Link) Cancel() {
 	}
 	l.mu.Lock()
 	if l.timing.ctx != nil && l.phase == started && !l.ready() {
+		l.timing.cut = true
 		l.timing.cancel(ErrCancelled)
 		for _, ln := range l.allLanes() {
 			if ln.interrupt() { // the next transfer offers again
@@ -37,17 +38,25 @@ func (l *Link) context() context.Context {
 
 // renewed returns what nodes are called with by a transfer that begins. l.mu is held.
 func (l *Link) renewed() context.Context {
-	if t := l.timing; t != nil && t.overlap == CancelPrevious && (t.ctx == nil || t.ctx.Err() != nil) {
-		t.ctx, t.cancel = context.WithCancelCause(l.ctx)
+	if l.timing == nil {
+		return l.ctx
 	}
-	return l.context()
+	return l.timing.renewed(l.ctx)
+}
+
+func (t *timing) renewed(life context.Context) context.Context {
+	switch {
+	case t.overlap != CancelPrevious:
+		return life
+	case t.ctx == nil || t.cut:
+		t.ctx, t.cancel = context.WithCancelCause(life)
+		t.cut = false
+	}
+	return t.ctx
 }
 
 // cancelled reports whether no call is begun before the next transfer. l.mu is held.
-func (l *Link) cancelled() bool {
-	t := l.timing
-	return t != nil && t.ctx != nil && l.phase == started && t.ctx.Err() != nil
-}
+func (l *Link) cancelled() bool { return l.timing != nil && l.timing.cut && l.phase == started }
 
 // cancelled reports whether the calls of t were. One that was refused made none.
 func (t *Transfer) cancelled() bool { return t.ctx != nil && context.Cause(t.ctx) == ErrCancelled }

@@ -179,7 +179,7 @@ func (l *Link) drySample(ctx context.Context, p *Preview) (records []record.Reco
 			s.from = k.until
 		}
 		l.mu.Unlock()
-		t := &Transfer{link: l, ctx: ctx, number: l.number, due: due, reason: record.Forced}
+		t := &Transfer{transfer: transfer{link: l, ctx: ctx, number: l.number, due: due, reason: record.Forced}}
 		failed(OpPull, s, l.try(ctx, s.name(), func() error {
 			defer func() { // also after runtime.Goexit
 				l.mu.Lock()

@@ -152,16 +152,11 @@ func (l *Link) distribute(t *Transfer, pulls bool) (commit bool) {
 	return b != nil && b.left == 0 && l.passed(b)
 }
 
-// serve works the only required lane or, of several, waits until one is idle again or
-// pauses between two tries. l.mu is held as in run.
-func (t *Transfer) serve() {
+// watch waits until one of several required lanes is idle again or pauses between two
+// tries. l.mu is held.
+func (t *Transfer) watch() {
 	l := t.link
-	switch {
-	case t.inline != nil:
-		t.inline.work()
-	case t.spread:
-		for !t.dead && l.phase != stopped && l.occupied() {
-			l.idle.Wait()
-		}
+	for !t.dead && l.phase != stopped && l.occupied() {
+		l.idle.Wait()
 	}
 }

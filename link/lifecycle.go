@@ -94,7 +94,7 @@ func (l *Link) start(ctx context.Context, end *ending) error {
 	} else {
 		l.phase, l.ctx, l.cancel = started, life, cancel
 		if l.timing != nil {
-			l.timing.ctx = nil
+			l.timing.ctx, l.timing.cut = nil, false
 		}
 	}
 	l.idle.Broadcast()
@@ -241,7 +241,7 @@ func (l *Link) Once(ctx context.Context) (Report, error) {
 	if err := l.start(ctx, end); err != nil {
 		return Report{}, err
 	}
-	t := &Transfer{link: l, number: -1, reason: record.Forced, began: time.Now()}
+	t := &Transfer{transfer: transfer{link: l, number: -1, reason: record.Forced, began: time.Now()}}
 	begun := make(chan struct{})
 	go func() {
 		defer close(begun)

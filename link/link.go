@@ -38,7 +38,7 @@ type Link struct {
 	changing bool  // nodes are being added or removed
 	judging  bool  // OnError is being called
 	mu       sync.Mutex
-	idle     sync.Cond               // something has ended that others may wait for
+	idle     condition               // something has ended that others may wait for
 	stop     *stop                   // the Shutdown that is going on
 	ending   *ending                 // of the next Shutdown, or the one that is going on; nil: nobody else asks for it
 	giveUp   context.CancelCauseFunc // of the Start or the change of nodes that is going on
@@ -139,7 +139,7 @@ func New(c Config) (*Link, error) {
 	if c.DeadLetterLimit != (DeadLetterLimit{}) {
 		l.limit = &letterLimit{DeadLetterLimit: c.DeadLetterLimit}
 	}
-	l.idle.L = &l.mu
+	l.idle.cond.L = &l.mu
 	if !isNil(c.DeadLetter) {
 		l.letters = l.letterbox(c.DeadLetter, nil)
 	}

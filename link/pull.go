@@ -57,7 +57,7 @@ func (t *Transfer) pull() {
 		s := t.sources[0]
 		s.state = calling
 		t.tell(&t.told) // early: what has just been written is slow to copy
-		t.told.From = s.from
+		t.told.From, t.told.Attempt = s.from, 0
 		l.mu.Unlock()
 		s.pull(t.ctx, &t.told)
 	} else {

@@ -1,6 +1,9 @@
 package link
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // Ready reports whether a transfer that begins at this moment need not wait: no
 // other one is before its hand-over, and some required lane is idle, or if there is none,
@@ -73,7 +76,7 @@ func (l *Link) full(pulls bool) bool {
 	most := 0
 	for _, ln := range l.lanes {
 		switch {
-		case ln.surplus() <= 0:
+		case ln.hasRoom() || ln.surplus() <= 0:
 		case ln.rules().onFull == DropOldest:
 			if pulls {
 				ln.dropOldest()
@@ -104,4 +107,23 @@ func (l *Link) Wake() time.Time {
 		}
 	}
 	return wake
+}
+
+// condition is a sync.Cond that wakes nobody, at no cost, while nobody waits. Its lock
+// is held when its methods are called.
+type condition struct {
+	cond    sync.Cond
+	waiting int
+}
+
+func (c *condition) Wait() {
+	c.waiting++
+	c.cond.Wait()
+	c.waiting--
+}
+
+func (c *condition) Broadcast() {
+	if c.waiting > 0 {
+		c.cond.Broadcast()
+	}
 }

@@ -55,10 +55,10 @@ func (l *Link) Replay(ctx context.Context, from iter.Seq2[DeadLetter, error], fi
 		l.mu.Unlock()
 		return 0, errors.Join(append(errs, err)...)
 	}
-	t := &Transfer{link: l, number: -1, began: time.Now()}
+	t := &Transfer{transfer: transfer{link: l, number: -1, began: time.Now()}}
 	for _, d := range letters {
 		if t.number != d.Number || t.due != d.Due || t.reason != d.Reason {
-			t = &Transfer{link: l, number: d.Number, due: d.Due, reason: d.Reason, began: t.began}
+			t = &Transfer{transfer: transfer{link: l, number: d.Number, due: d.Due, reason: d.Reason, began: t.began}}
 		}
 		if err := l.replay(d, t); err != nil {
 			errs = append(errs, fmt.Errorf("link %q: replay a dead letter of transfer %d: %w", l.name, d.Number, err))

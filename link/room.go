@@ -5,10 +5,13 @@ import (
 	"fmt"
 )
 
+// hasRoom reports whether the lane is not full. l.mu is held.
+func (ln *lane) hasRoom() bool { return ln.limit < 0 || ln.account.Pending < int64(ln.limit) }
+
 // surplus returns how many records have to leave the lane before another pull. l.mu is
 // held.
 func (ln *lane) surplus() int {
-	if ln.limit < 0 {
+	if ln.hasRoom() {
 		return 0
 	}
 	n := int(ln.account.Pending) - int(ln.limit) + 1

@@ -226,7 +226,7 @@ func (l *Link) conclude(s *stop, last *Transfer, failures []*Error) (Report, err
 	l.mu.Lock()
 	if !last.handed { // something hangs before it
 		now := time.Now()
-		last = &Transfer{link: l, stop: true, reason: record.Flush, number: l.number, due: now, began: now}
+		last = &Transfer{transfer: transfer{link: l, stop: true, reason: record.Flush, number: l.number, due: now, began: now}}
 		l.number++
 	}
 	if l.current != nil && l.current != last {

@@ -292,7 +292,7 @@ func (ln *lane) restore(n int64) {
 	sp := ln.spill
 	ln.account.Restored += n - ln.account.Spooled
 	ln.account.Spooled, sp.unread = n, n > 0
-	sp.carry(&Transfer{link: ln.link, number: max(0, ln.link.number-1), due: ln.link.due, began: ln.link.due})
+	sp.carry(&Transfer{transfer: transfer{link: ln.link, number: max(0, ln.link.number-1), due: ln.link.due, began: ln.link.due}})
 }
 
 // spills reports whether a lane has a spool.

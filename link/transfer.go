@@ -34,6 +34,17 @@ const (
 
 // Transfer is one transfer that was begun.
 type Transfer struct {
+	transfer
+
+	// What the next transfer uses again.
+	clock   time.Time     // the last reading of the wall clock
+	told    record.Update // what the only inlet is told, and then the only lane
+	account Account       // its changes; guarded by Link.mu, as is lent
+	lent    bool          // somebody else has the Lanes too: they are not to be changed
+}
+
+// transfer is what ends with a Transfer.
+type transfer struct {
 	link  *Link
 	ctx   context.Context // that nodes are called with: the link's
 	stop  bool            // it is the last one, of a Shutdown
@@ -43,9 +54,7 @@ type Transfer struct {
 	number   int64 // below 0: it is not made
 	due      time.Time
 	nextDue  time.Time
-	told     record.Update // what the only inlet is told, and then the only lane
 	began    time.Time
-	clock    time.Time // the last reading of the wall clock, kept for the next transfer
 	sources  []*source
 	batches  [][]record.Record
 	one      [1][]record.Record // the array of batches, if there is one
@@ -65,9 +74,7 @@ type Transfer struct {
 	outcome    Outcome
 	took       time.Duration
 	err        error         // all that has failed
-	account    Account       // its changes; its Lanes are kept for the next transfer
-	lent       bool          // somebody else has the Lanes too: they are not to be changed
-	unbalanced *Error        // a mistake in it
+	unbalanced *Error        // a mistake in the account
 	finished   bool          // the report is made and has been delivered
 	done       chan struct{} // closed then; made when somebody waits
 	next       *Transfer     // in Link.outbox
@@ -149,7 +156,11 @@ func (t *Transfer) run() {
 		case handing:
 			t.hand()
 		case serving:
-			t.serve()
+			if t.inline != nil {
+				t.inline.work()
+			} else if t.spread {
+				t.watch()
+			}
 		}
 	}
 }
@@ -216,7 +227,7 @@ func clampDue(reason record.Reason, due, last time.Time) (_ time.Time, late bool
 // refuse ends a transfer that is not made. l.mu is held.
 func (t *Transfer) refuse(o Outcome, err error) bool {
 	t.outcome, t.err, t.finished = o, err, true
-	t.account.Lanes, t.lent = nil, false
+	t.account, t.lent = Account{}, false
 	t.link.idle.Broadcast()
 	return false
 }
@@ -324,6 +335,10 @@ func (l *Link) blank() *Transfer {
 		l.spare = nil
 		return t
 	}
+	return l.pooled()
+}
+
+func (l *Link) pooled() *Transfer {
 	if l.nodes != nil {
 		if t, ok := l.nodes.transfers.Get().(*Transfer); ok {
 			return t
@@ -347,9 +362,7 @@ func (t *Transfer) release() {
 	if !t.finished || t.uses > 0 || t.done != nil || t.dead || l.delivering == t || l.nodes == nil {
 		return
 	}
-	lanes := t.account.Lanes
-	*t = Transfer{clock: t.clock, lent: t.lent}
-	t.account.Lanes = lanes
+	t.transfer = transfer{}
 	if l.host == nil {
 		l.spare = t
 		return
