@@ -3,8 +3,10 @@ package kafkaoutlet_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -107,8 +109,13 @@ func ends(t testing.TB, c *kgo.Client, topic string) map[int32]int64 {
 	mt := kmsg.NewMetadataRequestTopic()
 	mt.Topic = &topic
 	meta.Topics = append(meta.Topics, mt)
-	resp, err := meta.RequestWith(ctx, c)
-	require.NoError(t, err)
+	var resp *kmsg.MetadataResponse
+	require.Eventually(t, func() bool { // a broker may not know a new topic yet
+		var err error
+		resp, err = meta.RequestWith(ctx, c)
+		return err == nil && resp.Topics[0].ErrorCode == 0 && len(resp.Topics[0].Partitions) > 0 &&
+			!slices.ContainsFunc(resp.Topics[0].Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.ErrorCode != 0 })
+	}, 30*time.Second, 20*time.Millisecond)
 	list := kmsg.NewPtrListOffsetsRequest()
 	lt := kmsg.NewListOffsetsRequestTopic()
 	lt.Topic = topic
