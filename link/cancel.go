@@ -44,6 +44,7 @@ func (l *Link) renewed() context.Context {
 	return l.timing.renewed(l.ctx)
 }
 
+// renewed returns a context of one transfer where that can be cancelled, or else life.
 func (t *timing) renewed(life context.Context) context.Context {
 	switch {
 	case t.overlap != CancelPrevious:

@@ -71,7 +71,7 @@ type timing struct {
 	// What nodes are called with if the overlap is CancelPrevious. Guarded by Link.mu.
 	ctx    context.Context // nil: there was no transfer since the start
 	cancel context.CancelCauseFunc
-	cut    bool // it was called
+	cut    bool // ctx was cancelled by Cancel
 }
 
 // timing returns what c says, or nil if it is what is usual.

@@ -43,7 +43,7 @@ type Transfer struct {
 	lent    bool          // somebody else has the Lanes too: they are not to be changed
 }
 
-// transfer is what ends with a Transfer.
+// transfer is what of a Transfer is cleared when it becomes another one.
 type transfer struct {
 	link  *Link
 	ctx   context.Context // that nodes are called with: the link's
@@ -338,6 +338,7 @@ func (l *Link) blank() *Transfer {
 	return l.pooled()
 }
 
+// pooled returns a blank transfer that the links of a planner share, or a new one.
 func (l *Link) pooled() *Transfer {
 	if l.nodes != nil {
 		if t, ok := l.nodes.transfers.Get().(*Transfer); ok {
